@@ -1,0 +1,76 @@
+/*
+ * The fault counter.
+ */
+#include "base/fault.h"
+
+#ifdef SEALPOST_FAULTS
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    bool read, fail;
+    char kind[32];
+    long left;
+} plan;
+
+static void
+plan_read(void)
+{
+    const char *s = getenv("SEALPOST_FAULT");
+    char action[8] = "";
+
+    plan.read = true;
+    plan.left = -1;
+    if (!s || sscanf(s, "%31[^:]:%ld:%7s", plan.kind, &plan.left, action) < 2)
+        plan.left = -1;
+    plan.fail = strcmp(action, "fail") == 0;
+}
+
+static void
+fired(const char *kind)
+{
+    const char *path = getenv("SEALPOST_FAULT_LOG");
+    char line[80];
+    int fd, n;
+
+    if (!path)
+        return;
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    n = snprintf(line, sizeof line, "fired %s\n", kind);
+    if (write(fd, line, (size_t)n) < 0)
+        perror("fault log");
+    close(fd);
+}
+
+bool
+fault_point(const char *kind)
+{
+    bool hit = false;
+
+    pthread_mutex_lock(&lock);
+    if (!plan.read)
+        plan_read();
+    if (plan.left > 0 &&
+        (strcmp(plan.kind, "any") == 0 || strcmp(plan.kind, kind) == 0))
+        hit = --plan.left == 0;
+    pthread_mutex_unlock(&lock);
+    if (!hit)
+        return false;
+    fired(kind);
+    if (!plan.fail)
+        _exit(99);
+    return true;
+}
+
+#else
+/* An empty translation unit is not ISO C. */
+typedef int fault_unused;
+#endif

@@ -1,0 +1,29 @@
+/*
+ * Faults on purpose (`configure --enable-faults`, see tests/crash). Without
+ * it the calls compile to nothing.
+ *
+ * SEALPOST_FAULT=KIND:N[:ACTION] makes the N-th call of fault_point(KIND)
+ * end the process at once (ACTION `kill`, the default: _exit without any
+ * clean-up, as kill -9 would) or return true (`fail`). KIND `any` counts all
+ * kinds. When the fault fires, the file named by SEALPOST_FAULT_LOG gets a
+ * line, so that a test can tell a stop that was never reached.
+ */
+#ifndef SEALPOST_BASE_FAULT_H
+#define SEALPOST_BASE_FAULT_H
+
+#include <stdbool.h>
+
+#ifdef SEALPOST_FAULTS
+/* Kinds in use: "commit-before", "commit-after", "write", "fsync", "rename",
+ * "unlink", "http" (request, before it is sent) and "http-done". */
+bool fault_point(const char *kind);
+#else
+static inline bool
+fault_point(const char *kind)
+{
+    (void)kind;
+    return false;
+}
+#endif
+
+#endif

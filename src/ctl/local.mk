@@ -1,0 +1,1 @@
+# programs: see the sources of this room

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_imap.a
+libsp_imap_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_loop.a
+libsp_loop_a_SOURCES =

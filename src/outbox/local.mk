@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_outbox.a
+libsp_outbox_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_secrets.a
+libsp_secrets_a_SOURCES =

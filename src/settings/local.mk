@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_settings.a
+libsp_settings_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_smime.a
+libsp_smime_a_SOURCES =

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_smtp.a
+libsp_smtp_a_SOURCES =

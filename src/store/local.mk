@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_store.a
+libsp_store_a_SOURCES =

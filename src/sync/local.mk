@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libsp_sync.a
+libsp_sync_a_SOURCES =
