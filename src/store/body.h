@@ -1,0 +1,51 @@
+/*
+ * Message bodies as files, as the server gave them, and the record of what a
+ * client was shown.
+ */
+#ifndef SEALPOST_STORE_BODY_H
+#define SEALPOST_STORE_BODY_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/store.h"
+
+#define STORE_BODY_MAX ((size_t)256 << 20)
+
+/* Writes the file in the disk worker, then commits. Takes the bytes away from
+ * `raw`. The first bytes stay: a message that has a body keeps it, unless
+ * `replace` (then store_message_renew() happens in the same commit). */
+struct op *store_body_save(struct store *, int64_t message, struct buf *raw,
+                           bool replace, op_done_fn *done, void *arg);
+/* E_MISSING when it is not here (yet). */
+struct op *store_body_load(struct store *, int64_t message, struct buf *out,
+                           op_done_fn *done, void *arg);
+/* Blocking forms for offline tools and workers' tests. */
+int store_body_write(struct store *, int64_t message, struct slice raw,
+                     struct err *e);
+int store_body_read(struct store *, int64_t message, struct buf *out,
+                    struct err *e);
+/* The server refused this one (tries are counted). */
+int store_body_failed(struct store *, int64_t message, int *tries_out,
+                      struct err *e);
+
+/* What the view of a message looked like when it was first told; for one UID
+ * it never changes. Text that came from inside an encrypted message is kept
+ * under the data key (sealed = true does that here). */
+struct store_view {
+    bool encrypted;       /* it arrived encrypted (reply guard) */
+    bool opened;          /* false: undecryptable explanation */
+    uint64_t size;        /* RFC822.SIZE */
+    struct slice digest;  /* SHA-256 of the shown bytes, 32 bytes */
+    const char *envelope, *structure, *body; /* IMAP syntax, see mime/imap.h */
+    const char *message_id, *in_reply_to;
+    const char *verdict;  /* the fields put on top, word for word, CRLF */
+    const char *result;   /* "pass", "none"... for lists */
+};
+/* 1 and *out (strings in the arena), 0 none recorded, -1. */
+int store_view_get(struct store *, int64_t message, struct arena *,
+                   struct store_view *out, struct err *e);
+int store_view_set(struct store *, int64_t message, const struct store_view *,
+                   struct err *e);
+
+#endif
