@@ -1,0 +1,88 @@
+/*
+ * One user: the sum of store, eas, keys, certs, sync, outbox and views. The
+ * doors get an account by a login and hold a reference.
+ */
+#ifndef SEALPOST_ACCOUNT_ACCOUNT_H
+#define SEALPOST_ACCOUNT_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/slice.h"
+#include "loop/op.h"
+
+struct account;
+struct accounts;
+struct certs;
+struct eas;
+struct keys;
+struct loop;
+struct outbox;
+struct settings;
+struct settings_account;
+struct store;
+struct sync;
+struct views;
+struct worker;
+
+struct accounts_config {
+    struct loop *loop;
+    struct worker *crypto, *disk;
+    const struct settings *settings; /* until accounts_settings() */
+};
+/* Opens each account's store; one that cannot be opened is there as well, with
+ * its error (logins get it, status shows it). */
+int accounts_new(const struct accounts_config *, struct accounts **out,
+                 struct err *e);
+void accounts_start(struct accounts *); /* sync and queues begin */
+void accounts_free(struct accounts **);
+/* After a reload: new ones open, changed ones take their settings, removed
+ * ones end their sessions. Takes nothing; the old settings may be freed after. */
+int accounts_settings(struct accounts *, const struct settings *,
+                      struct err *e);
+
+struct account *accounts_next(struct accounts *, struct account *);
+struct account *accounts_find(struct accounts *, const char *name);
+
+/* A login (name or address, letter case of the domain ignored) with the local
+ * password; the hash runs in a worker, wrong ones are delayed and counted.
+ * *out is the caller's reference. E_LOGIN: wrong (one text for all cases);
+ * E_INPUT: a suffix that is not built yet. `who` is the peer, for the log. */
+struct op *accounts_login(struct accounts *, struct slice login,
+                          struct slice password, const char *who,
+                          struct account **out, op_done_fn *done, void *arg);
+
+struct account *account_ref(struct account *);
+void account_unref(struct account **);
+
+const char *account_name(const struct account *);
+const char *account_address(const struct account *);
+const struct settings_account *account_settings(const struct account *);
+/* Code E_NONE, or why this account cannot be used; then the parts below are
+ * NULL. */
+const struct err *account_error(const struct account *);
+struct store *account_store(struct account *);
+struct eas *account_eas(struct account *);
+struct sync *account_sync(struct account *);
+struct outbox *account_outbox(struct account *);
+struct views *account_views(struct account *);
+struct keys *account_keys(struct account *);
+struct certs *account_certs(struct account *);
+
+/* Sessions end when the account goes: each door's client registers. */
+struct account_session {
+    struct account_session *next;
+    void (*on_end)(void *arg, const char *why); /* say BYE or 421 and close */
+    void *arg;
+};
+void account_session_add(struct account *, struct account_session *);
+void account_session_remove(struct account *, struct account_session *);
+
+/* A PFX or PEM from `sealpostctl key import`; the text tells what came in. */
+struct op *account_key_import(struct account *, struct slice file,
+                              const struct secret *password, char **text_out,
+                              op_done_fn *done, void *arg);
+
+#endif

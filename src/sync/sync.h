@@ -1,0 +1,79 @@
+/*
+ * Mail in: keeps the store and the server in agreement. Lists folders, gives
+ * UIDs, brings bodies, waits in Ping, replays the journal.
+ */
+#ifndef SEALPOST_SYNC_SYNC_H
+#define SEALPOST_SYNC_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "loop/op.h"
+
+struct eas;
+struct loop;
+struct settings_account;
+struct store;
+struct sync;
+
+struct sync_config {
+    struct loop *loop;
+    const char *account; /* for logs */
+    struct store *store;
+    struct eas *eas;
+    const struct settings_account *settings;
+};
+struct sync *sync_new(const struct sync_config *);
+void sync_free(struct sync **);
+void sync_settings(struct sync *, const struct settings_account *);
+/* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;
+ * errors are retried with back-off inside and shown in sync_status(). */
+void sync_start(struct sync *);
+void sync_stop(struct sync *);
+
+/* The journal has news (after STORE, MOVE, EXPUNGE). */
+void sync_push_soon(struct sync *);
+/* Somebody looks at this folder: SELECT, NOOP, STATUS. Collapses many calls
+ * into one Sync in a few seconds. 0: the folder list. */
+void sync_pull_soon(struct sync *, int64_t folder);
+/* Done when the folder is READY (its first listing complete). E_RETRY when
+ * that cannot be now, E_MISSING when the folder went. */
+struct op *sync_wait_ready(struct sync *, int64_t folder, op_done_fn *done,
+                           void *arg);
+/* Done when the journal is empty or what is left must wait; for tests, shut
+ * down and `sealpostctl`. */
+struct op *sync_settle(struct sync *, op_done_fn *done, void *arg);
+
+/* A Sync of this folder that begins after this call is complete (the outbox
+ * looks into Sent with it). */
+struct op *sync_folder_now(struct sync *, int64_t folder, op_done_fn *done,
+                           void *arg);
+
+/* IMAP CREATE, RENAME, DELETE: on the server, then in the store. */
+struct op *sync_folder_create(struct sync *, const char *path, op_done_fn *done,
+                              void *arg);
+struct op *sync_folder_rename(struct sync *, const char *path,
+                              const char *new_path, op_done_fn *done, void *arg);
+struct op *sync_folder_delete(struct sync *, const char *path, op_done_fn *done,
+                              void *arg);
+
+enum sync_state {
+    SYNC_STOPPED,
+    SYNC_CONNECTING,
+    SYNC_LISTING, /* a first listing is under way */
+    SYNC_WORKING,
+    SYNC_WAITING, /* in Ping: all is up to date */
+    SYNC_BACKOFF, /* failed; tries again at next_try */
+};
+struct sync_status {
+    enum sync_state state;
+    struct err error;      /* the last one, code E_NONE if none */
+    int64_t next_try;
+    uint64_t listed, estimate;         /* of the folder being listed */
+    uint64_t bodies_missing, journal_open;
+    const char *folder;    /* being worked on, borrowed, may be NULL */
+};
+void sync_status(const struct sync *, struct sync_status *out);
+
+#endif
