@@ -6,6 +6,7 @@
 #ifndef SEALPOST_STORE_JOURNAL_H
 #define SEALPOST_STORE_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -57,6 +58,10 @@ int store_journal_refused(struct store *, int64_t row, const char *why,
 int store_journal_later(struct store *, int64_t row, int64_t next_try,
                         struct err *e);
 int store_journal_count(struct store *, uint64_t *open_out, struct err *e);
+/* The open PLACE row of a message: 1 and its target (0 delete) and whether a
+ * request with it was begun; 0 none; -1. */
+int store_journal_place(struct store *, int64_t message, int64_t *folder_out,
+                        bool *sent_out, struct err *e);
 
 /* The last refusals, newest first, for `status`; strings in the arena. */
 struct store_refusal {

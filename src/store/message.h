@@ -173,8 +173,18 @@ int store_folder_set_key(struct store *, int64_t folder, const char *key,
 int store_folder_reset(struct store *, int64_t folder, struct err *e);
 /* Marks one confirmed by the relist. */
 int store_message_confirm(struct store *, int64_t id, struct err *e);
-/* Unconfirmed messages of the collection with this print (received, from,
- * subject): how many, and the id if just one. */
+/* The item left its collection, or is unknown there, while a move of ours was
+ * under way (PLACE row sent): where it is on the server is not known until
+ * the Sync of the target shows it. It stays in the view. */
+int store_message_adrift(struct store *, int64_t id, struct err *e);
+/* The target was synchronised to the end by a Sync that began at `began`
+ * (now_ms()): what was adrift towards it before then is gone. */
+int store_message_adrift_gone(struct store *, int64_t folder, int64_t began,
+                              struct err *e);
+/* Candidates for an unknown server id in the collection: its unconfirmed
+ * messages, those bound to it without a server id, and those adrift towards
+ * it; of these, how many have this print (received to the second, from,
+ * subject), and the id if just one. */
 int store_message_match(struct store *, int64_t collection,
                         const struct store_item *, size_t *n_out,
                         int64_t *id_out, struct err *e);
