@@ -1,0 +1,23 @@
+/*
+ * Running a command (password_command) without blocking the loop.
+ */
+#ifndef SEALPOST_LOOP_CHILD_H
+#define SEALPOST_LOOP_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+#include "loop/op.h"
+
+struct child_result {
+    struct secret output; /* stdout, at most max_output bytes */
+    int status;           /* exit status; 128 + signal */
+};
+/* Runs `sh -c command`; stdin is /dev/null, stderr ours. E_LIMIT: more output
+ * than allowed; E_RETRY: timed out (killed) or could not be started. An exit
+ * status is no error. The caller clears result->output. */
+struct op *child_run(const char *command, size_t max_output, int64_t ms,
+                     struct child_result *out, op_done_fn *done, void *arg);
+
+#endif

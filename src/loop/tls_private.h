@@ -1,0 +1,19 @@
+/*
+ * OpenSSL's types for stream.c and tls.c.
+ */
+#ifndef SEALPOST_LOOP_TLS_PRIVATE_H
+#define SEALPOST_LOOP_TLS_PRIVATE_H
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+
+struct tls_server;
+struct tls_client;
+
+SSL_CTX *tls_server_ctx(struct tls_server *);
+SSL_CTX *tls_client_ctx(struct tls_client *);
+/* The thread's OpenSSL error queue as an err; empties it. */
+int tls_err(struct err *e, enum err_code code, const char *what);
+
+#endif

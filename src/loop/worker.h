@@ -1,0 +1,41 @@
+/*
+ * Crypto, large parses and disk floods leave the loop and come back
+ * (DESIGN section 8).
+ */
+#ifndef SEALPOST_LOOP_WORKER_H
+#define SEALPOST_LOOP_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "loop/op.h"
+
+struct worker;
+
+/* First member of the real job. A job owns all it needs; handing it over
+ * gives it away. */
+struct worker_job {
+    /* In a thread: sees only this job. Sets err.code on failure. */
+    void (*run)(struct worker_job *);
+    /* In the loop: give the result (if wanted), free the job. */
+    void (*done)(struct worker_job *, bool wanted);
+    struct err err;
+    struct list node; /* the worker's */
+    struct op *op;    /* the worker's */
+    struct worker *worker;
+    int state;
+};
+
+/* `name` is borrowed for good. */
+struct worker *worker_new(const char *name, unsigned threads);
+/* Waits for running jobs; those that wait are dropped. */
+void worker_free(struct worker **);
+/* Finishes with job->err if its code is set. */
+struct op *worker_run(struct worker *, struct worker_job *take,
+                      op_done_fn *done, void *arg);
+/* Jobs that wait or run. */
+size_t worker_load(const struct worker *);
+
+#endif

@@ -1,0 +1,262 @@
+/*
+ * Booking: what one answer of Sync said becomes part of the store, in one
+ * transaction with its SyncKey. Called by pull.c with the items staged.
+ *
+ * Who is who (SPEC section 5): items are known by collection, server id and a
+ * print (date received, From, Subject). A known id with another print is
+ * another message; an unknown id takes over a message that misses its item
+ * only if the print fits exactly one.
+ */
+#include "sync/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "store/journal.h"
+
+/* A folder whose relist confirms less than half is listed twice; below this
+ * many messages a person may well have emptied it. */
+#define RELIST_SMALL 10
+
+struct book {
+    struct store *store;
+    int64_t folder;
+    enum store_folder_state state;
+    struct arena *arena; /* of one item */
+};
+
+/* Categories as IMAP keywords: atoms as they are; what is no atom goes in
+ * modified UTF-7 by the store's reader side, so here only blanks and the
+ * atom-specials are coded. "%" starts a code of two hex digits. */
+static void
+keyword_add(struct buf *b, const char *name)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    if (!*name)
+        return;
+    if (b->len)
+        buf_addc(b, ' ');
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+
+        if (c <= 0x20 || c >= 0x7f || strchr("(){%*\"\\]&", c)) {
+            buf_addc(b, '&');
+            buf_addc(b, digits[c >> 4]);
+            buf_addc(b, digits[c & 15]);
+        } else {
+            buf_addc(b, (char)c);
+        }
+    }
+}
+
+int
+sync_book_stage(struct store *store, int64_t folder, const struct eas_item *it,
+                struct err *e)
+{
+    struct buf words = BUF_INIT(65536);
+    char *detail = slice_dup(it->flag_detail);
+    struct store_item item = {
+        .server_id = it->server_id,
+        .has = it->has,
+        .from = it->from,
+        .to = it->to,
+        .cc = it->cc,
+        .subject = it->subject,
+        .message_class = it->message_class,
+        .received = it->received,
+        .read = it->read,
+        .flagged = it->flag_status == 2,
+        .draft = it->draft,
+        .flag_detail = detail,
+        .estimated_size = it->estimated_size,
+        .last_verb = it->last_verb,
+        .thread = it->conversation_id,
+    };
+    int rc;
+
+    for (size_t i = 0; i < it->ncategories; i++)
+        keyword_add(&words, it->categories[i]);
+    item.categories = words.len ? words.data : "";
+    rc = store_stage_add(store, folder, (int)it->kind, &item, e);
+    buf_clear(&words);
+    free(detail);
+    return rc;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* An item that tells no content (a mere flag) cannot contradict. */
+static bool
+print_fits(const struct store_message *m, const struct store_item *it)
+{
+    if (!(it->has & STORE_HAS_CONTENT))
+        return true;
+    if (it->received >= 0 && m->received != it->received)
+        return false;
+    return same_text(m->from, it->from) && same_text(m->subject, it->subject);
+}
+
+static int
+item_known(struct book *b, const struct store_message *m,
+           const struct store_item *it, struct err *e)
+{
+    if (b->state == STORE_FOLDER_RELISTING &&
+        store_message_confirm(b->store, m->id, e))
+        return -1;
+    return store_message_update(b->store, m->id, it, e);
+}
+
+/* An id that we do not know: perhaps a message that lost its item (a reset, a
+ * move whose answer was lost), else a new one. */
+static int
+item_new(struct book *b, const struct store_item *it, struct err *e)
+{
+    size_t n;
+    int64_t id;
+
+    if (store_message_match(b->store, b->folder, it, &n, &id, e))
+        return -1;
+    if (n != 1)
+        return store_message_add(b->store, b->folder, it, &id, e);
+    if (store_message_bind(b->store, id, b->folder, it->server_id, e) ||
+        (b->state == STORE_FOLDER_RELISTING &&
+         store_message_confirm(b->store, id, e)))
+        return -1;
+    return store_message_update(b->store, id, it, e);
+}
+
+static int
+item_there(struct book *b, int kind, const struct store_item *it,
+           struct err *e)
+{
+    struct store_message m;
+    int found;
+
+    if (b->state == STORE_FOLDER_NEW || b->state == STORE_FOLDER_LISTING)
+        return store_message_list(b->store, b->folder, it, e);
+    found = store_message_by_server(b->store, b->folder, it->server_id,
+                                    b->arena, &m, e);
+    if (found < 0)
+        return -1;
+    if (found && (kind == EAS_ITEM_CHANGE || print_fits(&m, it)))
+        return item_known(b, &m, it, e);
+    if (!found && kind == EAS_ITEM_CHANGE && !(it->has & STORE_HAS_CONTENT))
+        return 0; /* a flag of something that we never saw */
+    if (found && store_message_gone(b->store, m.id, e))
+        return -1; /* the id was given to another message */
+    return item_new(b, it, e);
+}
+
+static int
+item_gone(struct book *b, int kind, const struct store_item *it, struct err *e)
+{
+    struct store_message m;
+    int64_t target;
+    bool sent;
+    int found = store_message_by_server(b->store, b->folder, it->server_id,
+                                        b->arena, &m, e);
+
+    if (found <= 0)
+        return found;
+    /* It fell out of the window: it stays in the view, and nothing about it
+     * is sent any more. */
+    if (kind == EAS_ITEM_SOFT_DELETE)
+        return store_message_bind(b->store, m.id, 0, "", e);
+    found = store_journal_place(b->store, m.id, &target, &sent, e);
+    if (found < 0)
+        return -1;
+    /* A move of ours is under way: the Delete may be its own effect. */
+    if (found && sent && target)
+        return store_message_adrift(b->store, m.id, e);
+    return store_message_gone(b->store, m.id, e);
+}
+
+static int
+stage_apply(struct book *b, struct err *e)
+{
+    int64_t pos = 0;
+    int kind, rc;
+
+    for (;;) {
+        struct store_item it;
+
+        arena_reset(b->arena);
+        rc = store_stage_next(b->store, b->folder, &pos, b->arena, &kind, &it,
+                              e);
+        if (rc <= 0)
+            return rc;
+        if (kind == EAS_ITEM_ADD || kind == EAS_ITEM_CHANGE)
+            rc = item_there(b, kind, &it, e);
+        else
+            rc = item_gone(b, kind, &it, e);
+        if (rc)
+            return -1;
+    }
+}
+
+/* The last window of a listing. */
+static int
+listing_end(struct book *b, bool *again_out, struct err *e)
+{
+    const struct store_folder *f = store_folder_get(b->store, b->folder);
+    size_t n, of;
+
+    if (b->state == STORE_FOLDER_NEW || b->state == STORE_FOLDER_LISTING)
+        return store_message_number(b->store, b->folder, e);
+    if (b->state != STORE_FOLDER_RELISTING)
+        return 0;
+    if (store_folder_unconfirmed(b->store, b->folder, &n, &of, e))
+        return -1;
+    if (f && f->resets < 2 && of > RELIST_SMALL && n * 2 > of) {
+        *again_out = true;
+        return 0;
+    }
+    return store_folder_finish_relist(b->store, b->folder, e);
+}
+
+static int
+book_all(struct book *b, const struct sync_book *how, bool *again_out,
+         struct err *e)
+{
+    if (stage_apply(b, e) || store_stage_clear(b->store, b->folder, e))
+        return -1;
+    if (how->key && store_folder_set_key(b->store, b->folder, how->key, e))
+        return -1;
+    if (how->more)
+        return 0;
+    if (listing_end(b, again_out, e))
+        return -1;
+    return store_message_adrift_gone(b->store, b->folder, how->began, e);
+}
+
+int
+sync_book_commit(struct store *store, int64_t folder,
+                 const struct sync_book *how, bool *again_out, struct err *e)
+{
+    const struct store_folder *f = store_folder_get(store, folder);
+    struct book b = {.store = store, .folder = folder};
+    int rc;
+
+    *again_out = false;
+    if (!f)
+        return err_set(e, E_MISSING, "the folder is gone");
+    b.state = f->state;
+    if (store_begin(store, e))
+        return -1;
+    b.arena = arena_new();
+    rc = book_all(&b, how, again_out, e);
+    arena_free(&b.arena);
+    if (rc) {
+        store_rollback(store);
+        return -1;
+    }
+    return store_commit(store, e);
+}
