@@ -17,6 +17,9 @@ extern const char *const wbxml_page_names[WBXML_PAGES];
 /* mb_u_int32 at *at; false when cut or above 32 bits. Moves *at. */
 bool wbxml_mb_read(struct slice doc, size_t *at, uint32_t *out);
 
+/* The command that a root element without prefix names; 0 for none. */
+unsigned wbxml_text_root(const char *name);
+
 struct wbxml_lib_tag {
     const char *name;
     WB_UTINY page, token;

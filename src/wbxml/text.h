@@ -17,14 +17,15 @@
 #include "base/slice.h"
 #include "wbxml/tree.h"
 
-/* Adds the document as indented XML. E_INPUT if it is no good WBXML, E_LIMIT
+/* Adds the document as indented XML; text beside elements, which ActiveSync
+ * never has, is only counted in a comment. E_INPUT if it is no good WBXML, E_LIMIT
  * if out is full. */
 int wbxml_text_write(struct buf *out, struct slice doc, struct err *e);
 int wbxml_text_write_node(struct buf *out, const struct wbxml_node *root,
                           struct err *e);
 /* Adds the WBXML of an XML text. E_INPUT with the line number. Blanks count
  * only in elements that have no children. Comments are skipped; entities are
- * &lt; &gt; &amp; &quot; &apos; and &#N; below 256 (as bytes, UTF-8 above). */
+ * &lt; &gt; &amp; &quot; &apos; and &#N; (as UTF-8). */
 int wbxml_text_parse(struct slice xml, struct buf *out, struct err *e);
 
 #endif
