@@ -215,7 +215,7 @@ square_done(struct worker_job *job, bool wanted)
         worker_job_fail(job, &(struct err){E_QUOTA, "late"});
     else if (wanted && !job->err.code)
         *s->out = s->n;
-    else
+    else if (!wanted)
         dropped++;
     free(s);
 }
