@@ -50,6 +50,14 @@ fired(const char *kind)
     close(fd);
 }
 
+void
+fault_reset(void)
+{
+    pthread_mutex_lock(&lock);
+    plan_read();
+    pthread_mutex_unlock(&lock);
+}
+
 bool
 fault_point(const char *kind)
 {

@@ -17,6 +17,8 @@
 /* Kinds in use: "commit-before", "commit-after", "write", "fsync", "rename",
  * "unlink", "http" (request, before it is sent) and "http-done". */
 bool fault_point(const char *kind);
+/* Reads the environment anew (a test that forked). */
+void fault_reset(void);
 #else
 static inline bool
 fault_point(const char *kind)

@@ -79,6 +79,18 @@ job_finish(struct worker *w, struct worker_job *job)
     op_finish(&op, err.code ? &err : NULL);
 }
 
+/* A job that was never run has no result to give. */
+static void
+job_refuse(struct worker *w, struct worker_job *job)
+{
+    struct op *op = job->op;
+    struct err err = job->err;
+
+    w->load--;
+    job->done(job, false);
+    op_finish(&op, &err);
+}
+
 static void
 on_wake(void *arg, unsigned what)
 {
@@ -154,7 +166,7 @@ worker_free(struct worker **wp)
 
         list_remove(&job->node);
         err_set(&job->err, E_CANCELED, "shutting down");
-        job_finish(w, job);
+        job_refuse(w, job);
     }
     while (!list_is_empty(&w->done)) {
         struct worker_job *job =
@@ -187,7 +199,7 @@ job_stop(void *self)
     if (!waits)
         return;
     err_set(&job->err, E_CANCELED, "canceled");
-    job_finish(w, job);
+    job_refuse(w, job);
 }
 
 struct op *
@@ -202,6 +214,12 @@ worker_run(struct worker *w, struct worker_job *job, op_done_fn *done,
     list_init(&job->node);
     job->state = JOB_WAITS;
     w->load++;
+    if (w->load > WORKER_QUEUE) {
+        err_set(&job->err, E_RETRY, "worker %s has %u jobs waiting", w->name,
+                WORKER_QUEUE);
+        job_refuse(w, job);
+        return op;
+    }
     pthread_mutex_lock(&w->lock);
     list_add(&w->waiting, &job->node);
     pthread_cond_signal(&w->more);

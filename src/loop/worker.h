@@ -32,7 +32,9 @@ struct worker_job {
 struct worker *worker_new(const char *name, unsigned threads);
 /* Waits for running jobs; those that wait are dropped. */
 void worker_free(struct worker **);
-/* Finishes with job->err if its code is set. */
+/* Finishes with job->err if its code is set; E_RETRY, without having run, when
+ * WORKER_QUEUE jobs are there already. */
+#define WORKER_QUEUE 4096u
 struct op *worker_run(struct worker *, struct worker_job *take,
                       op_done_fn *done, void *arg);
 /* Jobs that wait or run. */

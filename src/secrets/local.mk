@@ -1,2 +1,5 @@
 noinst_LIBRARIES += libsp_secrets.a
-libsp_secrets_a_SOURCES =
+libsp_secrets_a_SOURCES = \
+	src/secrets/command.h \
+	src/secrets/hash.h \
+	src/secrets/secrets.h

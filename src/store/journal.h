@@ -54,7 +54,8 @@ int store_journal_done(struct store *, int64_t row, const char *new_id,
  * status. */
 int store_journal_refused(struct store *, int64_t row, const char *why,
                           struct err *e);
-/* Failed for now; again not before `next_try`. Clears `sent`. */
+/* Failed for now; again not before `next_try`. `sent` stays, for it may have
+ * been carried out all the same. */
 int store_journal_later(struct store *, int64_t row, int64_t next_try,
                         struct err *e);
 int store_journal_count(struct store *, uint64_t *open_out, struct err *e);

@@ -1,2 +1,21 @@
 noinst_LIBRARIES += libsp_store.a
-libsp_store_a_SOURCES =
+libsp_store_a_SOURCES = \
+	src/store/body.c src/store/body.h \
+	src/store/certificate.c src/store/certificate.h \
+	src/store/cipher.c \
+	src/store/db.c src/store/db.h \
+	src/store/folder.c src/store/folder.h \
+	src/store/journal.c src/store/journal.h \
+	src/store/message.c src/store/message.h \
+	src/store/private.h \
+	src/store/queue.c src/store/queue.h \
+	src/store/record.c \
+	src/store/remote.c \
+	src/store/schema.c \
+	src/store/store.c src/store/store.h
+
+check_PROGRAMS += tests/unit/test_store
+TESTS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c
+tests_unit_test_store_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
+	libsp_base.a $(SYS_2)

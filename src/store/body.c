@@ -1,0 +1,341 @@
+/*
+ * Body files and the records of views. A body is written in the disk worker
+ * under a row that says "not ready", so that a crash leaves nothing unknown
+ * behind; the commit that makes it ready comes after the file.
+ */
+#include "store/body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "loop/worker.h"
+#include "store/private.h"
+
+static char *
+body_path(struct store *s, int64_t id)
+{
+    return xasprintf("%s/body/%02x/%lld", s->dir, (unsigned)(id & 0xff),
+                     (long long)id);
+}
+
+static int
+body_reserve(struct store *s, size_t size, int64_t *id_out, struct err *e)
+{
+    if (size > STORE_BODY_MAX)
+        return err_set(e, E_LIMIT, "a message of %zu bytes is over the bound",
+                       size);
+    if (store_begin(s, e))
+        return -1;
+    if (db_run(s->db, e,
+               "INSERT INTO body(size, digest, ready) VALUES(?, x'', 0)", "i",
+               (int64_t)size)) {
+        store_rollback(s);
+        return -1;
+    }
+    *id_out = sqlite3_last_insert_rowid(db_handle(s->db));
+    return store_commit(s, e);
+}
+
+/* The blocking half: file and digest. */
+static int
+body_file(const char *path, struct slice raw, unsigned char digest[32],
+          struct err *e)
+{
+    char *dir = file_dir(path);
+    unsigned n;
+    int rc = -1;
+
+    if (EVP_Digest(raw.p, raw.n, digest, &n, EVP_sha256(), NULL) != 1)
+        err_set(e, E_CRYPTO, "digest failed");
+    else if (file_mkdirs(dir, e) == 0)
+        rc = file_write(path, raw, 0600, false, e);
+    free(dir);
+    return rc;
+}
+
+static int
+body_attach(struct store *s, int64_t message, int64_t body,
+            const unsigned char *digest, bool replace, struct err *e)
+{
+    struct store_change c = {.kind = STORE_BODY_ARRIVED, .message = message};
+    struct arena *a = arena_new();
+    struct store_row_message r;
+    int rc = store_message_load(s, message, a, &r, e);
+
+    if (rc == 0 && r.body_id && !replace) {
+        rc = 1; /* the first bytes stay */
+    } else if (rc == 0) {
+        rc = db_run(s->db, e,
+                    "UPDATE body SET ready = 1, digest = ? WHERE id = ?",
+                    "bi", slice_make(digest, 32), body) ||
+             db_run(s->db, e,
+                    "UPDATE message SET body = ?, body_state = ?"
+                    " WHERE id = ?",
+                    "iii", body, (int64_t)STORE_BODY_PRESENT, message);
+        if (rc == 0 && r.body_id) {
+            store_file_doom(s, body_path(s, r.body_id));
+            rc = db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i",
+                        r.body_id) ||
+                 store_message_renew(s, message, e);
+        }
+        c.folder = r.m.folder;
+        c.uid = r.m.uid;
+        if (rc == 0)
+            store_change_note(s, &c);
+    }
+    arena_free(&a);
+    return rc < 0 || (rc && e && e->code) ? -1 : rc;
+}
+
+/* The loop's half: commits, or removes what was written. */
+static int
+body_commit(struct store *s, int64_t message, int64_t body,
+            const unsigned char *digest, bool replace, struct err *e)
+{
+    struct err local = {0};
+    int rc;
+
+    if (store_begin(s, e))
+        return -1;
+    rc = body_attach(s, message, body, digest, replace, &local);
+    if (rc == 1) {
+        store_file_doom(s, body_path(s, body));
+        rc = db_run(s->db, &local, "DELETE FROM body WHERE id = ?", "i", body);
+    } else if (rc == 0) {
+        store_file_dirty(s, body_path(s, body));
+    }
+    if (rc) {
+        store_rollback(s);
+        if (e)
+            *e = local;
+        return -1;
+    }
+    return store_commit(s, e);
+}
+
+static void
+body_forget(struct store *s, int64_t body)
+{
+    char *path = body_path(s, body);
+
+    file_remove(path, NULL);
+    free(path);
+    db_run(s->db, NULL, "DELETE FROM body WHERE id = ?", "i", body);
+}
+
+int
+store_body_write(struct store *s, int64_t message, struct slice raw,
+                 struct err *e)
+{
+    unsigned char digest[32];
+    int64_t body;
+    char *path;
+    int rc;
+
+    if (body_reserve(s, raw.n, &body, e))
+        return -1;
+    path = body_path(s, body);
+    rc = body_file(path, raw, digest, e);
+    free(path);
+    if (rc == 0)
+        rc = body_commit(s, message, body, digest, false, e);
+    if (rc)
+        body_forget(s, body);
+    return rc;
+}
+
+/* ---- saving from the loop ---- */
+
+struct save_job {
+    struct worker_job job;
+    struct store *store;
+    int64_t message, body;
+    char *path, *raw;
+    size_t len;
+    bool replace;
+    unsigned char digest[32];
+};
+
+static void
+save_run(struct worker_job *job)
+{
+    struct save_job *j = (struct save_job *)job;
+
+    body_file(j->path, slice_make(j->raw, j->len), j->digest, &job->err);
+}
+
+static void
+save_done(struct worker_job *job, bool wanted)
+{
+    struct save_job *j = (struct save_job *)job;
+
+    (void)wanted; /* what was fetched is kept even if its client has left */
+    if (job->err.code != E_CANCELED) {
+        if (!job->err.code)
+            body_commit(j->store, j->message, j->body, j->digest, j->replace,
+                        &job->err);
+        if (job->err.code) {
+            store_full_hint(j->store, &job->err);
+            body_forget(j->store, j->body);
+        }
+    }
+    free(j->path);
+    free(j->raw);
+    free(j);
+}
+
+struct op *
+store_body_save(struct store *s, int64_t message, struct buf *raw,
+                bool replace, op_done_fn *done, void *arg)
+{
+    struct save_job *j = xcalloc(1, sizeof *j);
+    struct err e;
+
+    if (body_reserve(s, raw->len, &j->body, &e)) {
+        free(j);
+        return op_decided(&e, done, arg);
+    }
+    j->job.run = save_run;
+    j->job.done = save_done;
+    j->store = s;
+    j->message = message;
+    j->replace = replace;
+    j->path = body_path(s, j->body);
+    j->raw = buf_take(raw, &j->len);
+    return worker_run(s->disk, &j->job, done, arg);
+}
+
+/* ---- loading ---- */
+
+static int
+body_of(struct store *s, int64_t message, int64_t *body, struct err *e)
+{
+    int rc = db_int(s->db, e, body, "SELECT body FROM message WHERE id = ?",
+                    "i", message);
+
+    if (rc < 0)
+        return -1;
+    if (rc == 0)
+        return err_set(e, E_MISSING, "the message is gone");
+    if (!*body)
+        return err_set(e, E_MISSING, "the body is not here yet");
+    return 0;
+}
+
+int
+store_body_read(struct store *s, int64_t message, struct buf *out,
+                struct err *e)
+{
+    int64_t body;
+    char *path;
+    int rc;
+
+    if (body_of(s, message, &body, e))
+        return -1;
+    path = body_path(s, body);
+    rc = file_read(path, out, e);
+    free(path);
+    return rc;
+}
+
+struct load_job {
+    struct worker_job job;
+    char *path;
+    struct buf bytes, *out;
+    struct secret key;
+    bool sealed;
+};
+
+static void
+load_run(struct worker_job *job)
+{
+    struct load_job *j = (struct load_job *)job;
+    struct buf plain;
+
+    if (file_read(j->path, &j->bytes, &job->err) || !j->sealed)
+        return;
+    buf_init(&plain, j->bytes.limit);
+    if (store_cipher_open(&j->key, buf_slice(&j->bytes), &plain, &job->err) ==
+        0) {
+        buf_clear(&j->bytes);
+        j->bytes = plain;
+    }
+}
+
+static void
+load_done(struct worker_job *job, bool wanted)
+{
+    struct load_job *j = (struct load_job *)job;
+
+    if (wanted && !job->err.code) {
+        size_t limit = j->out->limit;
+
+        if (j->bytes.len > limit)
+            err_set(&job->err, E_LIMIT, "larger than %zu bytes", limit);
+        else if (!j->out->len) {
+            buf_clear(j->out);
+            *j->out = j->bytes;
+            j->out->limit = limit;
+            j->bytes = BUF_INIT(0);
+        } else {
+            buf_add_slice(j->out, buf_slice(&j->bytes));
+        }
+    }
+    buf_wipe(&j->bytes);
+    secret_clear(&j->key);
+    free(j->path);
+    free(j);
+}
+
+struct op *
+store_file_load(struct store *s, char *path_take, bool sealed, struct buf *out,
+                op_done_fn *done, void *arg)
+{
+    struct load_job *j = xcalloc(1, sizeof *j);
+
+    j->job.run = load_run;
+    j->job.done = load_done;
+    j->path = path_take;
+    j->sealed = sealed;
+    j->out = out;
+    if (sealed)
+        secret_copy(&j->key, &s->key);
+    buf_init(&j->bytes, STORE_BODY_MAX * 2);
+    return worker_run(s->disk, &j->job, done, arg);
+}
+
+struct op *
+store_body_load(struct store *s, int64_t message, struct buf *out,
+                op_done_fn *done, void *arg)
+{
+    struct err e;
+    int64_t body;
+
+    if (body_of(s, message, &body, &e))
+        return op_decided(&e, done, arg);
+    return store_file_load(s, body_path(s, body), false, out, done, arg);
+}
+
+int
+store_body_failed(struct store *s, int64_t message, int *tries_out,
+                  struct err *e)
+{
+    int64_t n = 0;
+
+    if (store_begin(s, e))
+        return -1;
+    if (db_run(s->db, e,
+               "UPDATE message SET body_tries = body_tries + 1 WHERE id = ?",
+               "i", message) ||
+        db_int(s->db, e, &n, "SELECT body_tries FROM message WHERE id = ?",
+               "i", message) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    *tries_out = (int)n;
+    return store_commit(s, e);
+}

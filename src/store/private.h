@@ -1,0 +1,155 @@
+/*
+ * What the files of room store share.
+ */
+#ifndef SEALPOST_STORE_PRIVATE_H
+#define SEALPOST_STORE_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/secret.h"
+#include "loop/loop.h"
+#include "store/db.h"
+#include "store/folder.h"
+#include "store/journal.h"
+#include "store/message.h"
+#include "store/store.h"
+
+struct worker;
+
+struct store_waiter {
+    struct list node;
+    struct op *op;
+};
+
+struct store {
+    char *dir;
+    struct db *db;
+    struct loop *loop;
+    struct worker *disk;
+    struct secret key;
+    int lock_fd;
+    int depth;           /* of transactions */
+    bool broken;         /* one inside failed: the outermost must not commit */
+    uint64_t modseq;     /* the last one given */
+    bool modseq_taken;   /* by the transaction that is open */
+    const void *origin;
+
+    struct store_folder *folders; /* in order */
+    size_t nfolders;
+    bool folders_stale;
+
+    struct store_watcher *watchers;
+    struct store_change *changes; /* of the open transaction */
+    size_t nchanges, changes_cap;
+    struct store_change *committed; /* not yet flushed and told */
+    size_t ncommitted, committed_cap;
+    char **dirty;        /* files to flush, heap paths */
+    size_t ndirty;
+    char **doomed;       /* files to unlink once the commit stands */
+    size_t ndoomed;
+
+    struct list waiters; /* for the next flush */
+    struct op *flush;    /* under way */
+    struct loop_task flush_soon;
+    struct loop_timer flush_retry;
+    bool reserve_given;
+};
+
+/* ---- store.c ---- */
+
+/* The modseq of the open transaction. */
+uint64_t store_modseq_next(struct store *);
+void store_change_note(struct store *, const struct store_change *);
+/* Must be flushed before anyone is told. Takes the path. */
+void store_file_dirty(struct store *, char *path_take);
+/* Unlinked after the commit. Takes the path. */
+void store_file_doom(struct store *, char *path_take);
+/* A failed write: gives the reserve up, so that what the server already did
+ * can be booked. */
+void store_full_hint(struct store *, const struct err *e);
+
+/* ---- schema.c ---- */
+
+int store_schema_open(struct db *, struct err *e);
+
+/* ---- folder.c ---- */
+
+void store_folders_clear(struct store *);
+struct store_folder *store_folder_mut(struct store *, int64_t id);
+/* Next UID of a folder, taken. */
+int store_folder_uid(struct store *, int64_t folder, uint32_t *out,
+                     struct err *e);
+int store_folder_touch(struct store *, int64_t folder, uint64_t modseq,
+                       struct err *e);
+int store_folder_save(struct store *, const struct store_folder *,
+                      struct err *e);
+
+/* ---- message.c ---- */
+
+#define MESSAGE_COLUMNS                                                       \
+    "id,folder,uid,modseq,flags,keywords,received,saved,collection,"          \
+    "server_id,sfrom,sto,scc,subject,class,size,verb,body_state,body_tries,"  \
+    "family,server_seen,server_flagged,server_keywords,body,adrift"
+/* The columns, read. */
+struct store_row_message {
+    struct store_message m;
+    bool server_seen, server_flagged;
+    const char *server_keywords;
+    int64_t body_id, adrift;
+};
+void store_message_read(sqlite3_stmt *, struct arena *,
+                        struct store_row_message *out);
+int store_message_load(struct store *, int64_t id, struct arena *,
+                       struct store_row_message *out, struct err *e);
+/* Leaves its folder: tombstone and change. */
+int store_message_leave(struct store *, const struct store_message *,
+                        struct err *e);
+/* Comes into a folder under a new UID. */
+int store_message_enter(struct store *, int64_t id, int64_t folder,
+                        unsigned flags, uint32_t *uid_out, struct err *e);
+/* The row, its view, journal rows, and the body when nobody else has it. */
+int store_message_erase(struct store *, const struct store_row_message *,
+                        struct err *e);
+/* Flags and keywords as they are shown now. */
+int store_message_show(struct store *, const struct store_message *,
+                       unsigned flags, const char *keywords, struct err *e);
+
+/* ---- journal.c ---- */
+
+/* The field differs from the server's value, or does not any more. */
+int store_journal_note(struct store *, int64_t message, enum store_field,
+                       bool differs, struct err *e);
+bool store_journal_has(struct store *, int64_t message, enum store_field);
+int store_journal_drop(struct store *, int64_t message, struct err *e);
+
+/* ---- body.c ---- */
+
+/* A file (opened with the data key if sealed) into a buf, by the disk worker.
+ * Takes the path. */
+struct op *store_file_load(struct store *, char *path_take, bool sealed,
+                           struct buf *out, op_done_fn *done, void *arg);
+
+/* ---- cipher.c ---- */
+
+/* AES-256-GCM in chunks under a key of its own derived from the data key and
+ * a random salt: cannot be cut, reordered or changed unnoticed. E_LOCKED
+ * without a key, E_CRYPTO when it does not fit. */
+int store_cipher_seal(const struct secret *key, struct slice plain,
+                      struct buf *out, struct err *e);
+int store_cipher_open(const struct secret *key, struct slice sealed,
+                      struct buf *out, struct err *e);
+#define STORE_CIPHER_OVER ((size_t)64)
+
+/* ---- keywords (message.c) ---- */
+
+/* "a b c" sorted, each once. Heap. */
+char *store_keywords_normal(const char *words);
+/* Those that may be a Category (local = false), or those that stay here. */
+char *store_keywords_part(const char *words, bool local);
+char *store_keywords_add(const char *words, const char *more);
+char *store_keywords_remove(const char *words, const char *less);
+
+#endif

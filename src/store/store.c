@@ -1,0 +1,623 @@
+/*
+ * The store as a whole: opening, transactions, group flush, watchers. The
+ * tables have a file each.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/now.h"
+#include "loop/op.h"
+#include "loop/worker.h"
+#include "store/private.h"
+
+#define RESERVE_BYTES (16 << 20)
+#define FLUSH_RETRY_MS 1000
+
+static void on_flush_soon(void *arg);
+
+/* ---- opening ---- */
+
+static int
+store_lock(struct store *s, struct err *e)
+{
+    char *path = xasprintf("%s/lock", s->dir);
+    int rc = 0;
+
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock_fd < 0)
+        rc = err_errno(e, E_RETRY, errno, "%s", path);
+    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB))
+        rc = err_set(e, E_RETRY,
+                     "%s is in use by another daemon; stop it first", s->dir);
+    free(path);
+    return rc;
+}
+
+/* Space that is given up when the disk is full (SPEC section 5). */
+static void
+reserve_make(struct store *s)
+{
+    char *path = xasprintf("%s/reserve", s->dir);
+    struct stat st;
+    int fd;
+
+    if (stat(path, &st) || st.st_size < RESERVE_BYTES) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0) {
+            if (posix_fallocate(fd, 0, RESERVE_BYTES))
+                unlink(path); /* half a reserve only takes room away */
+            close(fd);
+        }
+    }
+    free(path);
+}
+
+void
+store_full_hint(struct store *s, const struct err *e)
+{
+    char *path;
+
+    if (e->code != E_FULL || s->reserve_given)
+        return;
+    s->reserve_given = true;
+    path = xasprintf("%s/reserve", s->dir);
+    unlink(path);
+    free(path);
+}
+
+/* A file and what was to become it ("NAME.RANDOM.tmp"). */
+static void
+file_unlink_all(const char *path)
+{
+    char *pattern = xasprintf("%s.*.tmp", path);
+    glob_t g;
+
+    if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0) {
+        for (size_t i = 0; i < g.gl_pathc; i++)
+            unlink(g.gl_pathv[i]);
+        globfree(&g);
+    }
+    free(pattern);
+    unlink(path);
+}
+
+/* Queue files without a row: the crash came before the commit, so nobody was
+ * told that the message is here. */
+static int
+queue_clean(struct store *s, struct err *e)
+{
+    char *pattern = xasprintf("%s/queue/*", s->dir);
+    glob_t g;
+    int rc = glob(pattern, GLOB_NOSORT, NULL, &g);
+
+    free(pattern);
+    if (rc)
+        return 0; /* no files */
+    for (size_t i = 0; i < g.gl_pathc && rc == 0; i++) {
+        const char *name = strrchr(g.gl_pathv[i], '/') + 1;
+        char *id = xstrndup(name, strcspn(name, "."));
+        int64_t n = 0;
+
+        if (db_int(s->db, e, &n, "SELECT count(*) FROM submission WHERE"
+                                 " id = ?", "s", id) < 0)
+            rc = -1;
+        else if (!n || slice_ends(slice_of(name), ".tmp"))
+            unlink(g.gl_pathv[i]);
+        free(id);
+    }
+    globfree(&g);
+    return rc;
+}
+
+/* Body files whose writing was cut short by a crash. */
+static int
+bodies_clean(struct store *s, struct err *e)
+{
+    sqlite3_stmt *q =
+        db_query(s->db, e, "SELECT id FROM body WHERE ready = 0", "");
+    int rc;
+
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1) {
+        int64_t id = sqlite3_column_int64(q, 0);
+        char *path = xasprintf("%s/body/%02x/%lld", s->dir,
+                               (unsigned)(id & 0xff), (long long)id);
+
+        file_unlink_all(path);
+        free(path);
+    }
+    return rc || db_exec(s->db, "DELETE FROM body WHERE ready = 0", e) ? -1
+                                                                       : 0;
+}
+
+static int
+store_files(struct store *s, struct err *e)
+{
+    char *body = xasprintf("%s/body", s->dir);
+    char *queue = xasprintf("%s/queue", s->dir);
+    char *db = xasprintf("%s/store.db", s->dir);
+    int64_t n = 0;
+    int rc = -1;
+
+    if (file_mkdirs(body, e) || file_mkdirs(queue, e) || store_lock(s, e) ||
+        db_open(db, &s->db, e) || store_schema_open(s->db, e) ||
+        chmod(db, 0600) || bodies_clean(s, e) || queue_clean(s, e) ||
+        db_int(s->db, e, &n, "SELECT value FROM meta WHERE name = 'modseq'",
+               "") < 0 ||
+        file_sync(s->dir, e))
+        goto out;
+    s->modseq = (uint64_t)n;
+    rc = 0;
+out:
+    free(body);
+    free(queue);
+    free(db);
+    return rc;
+}
+
+int
+store_open(const struct store_config *c, struct store **out, struct err *e)
+{
+    struct store *s = xcalloc(1, sizeof *s);
+
+    s->dir = xstrdup(c->dir);
+    s->loop = c->loop;
+    s->disk = c->disk;
+    s->lock_fd = -1;
+    s->folders_stale = true;
+    if (c->data_key)
+        secret_copy(&s->key, c->data_key);
+    list_init(&s->waiters);
+    loop_task_init(&s->flush_soon, on_flush_soon, s);
+    loop_timer_init(&s->flush_retry, on_flush_soon, s);
+    if (store_files(s, e)) {
+        err_add(e, "%s", c->dir);
+        store_close(&s);
+        return -1;
+    }
+    reserve_make(s);
+    *out = s;
+    return 0;
+}
+
+static void
+paths_free(char ***paths, size_t *n)
+{
+    for (size_t i = 0; i < *n; i++)
+        free((*paths)[i]);
+    free(*paths);
+    *paths = NULL;
+    *n = 0;
+}
+
+static void
+waiters_end(struct list *waiters, const struct err *err)
+{
+    while (!list_is_empty(waiters)) {
+        struct store_waiter *w =
+            LIST_OBJECT(waiters->next, struct store_waiter, node);
+
+        list_remove(&w->node);
+        op_finish(&w->op, err);
+        free(w);
+    }
+}
+
+void
+store_close(struct store **sp)
+{
+    struct store *s = *sp;
+    struct err e;
+
+    if (!s)
+        return;
+    err_set(&e, E_CANCELED, "the store is closing");
+    op_cancel(&s->flush);
+    waiters_end(&s->waiters, &e);
+    loop_task_cancel(&s->flush_soon);
+    loop_timer_clear(&s->flush_retry);
+    store_folders_clear(s);
+    db_close(&s->db);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    paths_free(&s->dirty, &s->ndirty);
+    paths_free(&s->doomed, &s->ndoomed);
+    free(s->changes);
+    free(s->committed);
+    secret_clear(&s->key);
+    free(s->dir);
+    free(s);
+    *sp = NULL;
+}
+
+/* ---- transactions ---- */
+
+int
+store_begin(struct store *s, struct err *e)
+{
+    if (s->depth == 0) {
+        if (db_exec(s->db, "BEGIN IMMEDIATE", e)) {
+            store_full_hint(s, e);
+            return -1;
+        }
+        s->modseq_taken = false;
+        s->broken = false;
+    }
+    s->depth++;
+    return 0;
+}
+
+static void
+changes_commit(struct store *s)
+{
+    if (s->ncommitted + s->nchanges > s->committed_cap) {
+        s->committed_cap = (s->ncommitted + s->nchanges) * 2;
+        s->committed = xrealloc(s->committed,
+                                s->committed_cap * sizeof *s->committed);
+    }
+    if (s->nchanges)
+        memcpy(s->committed + s->ncommitted, s->changes,
+               s->nchanges * sizeof *s->changes);
+    s->ncommitted += s->nchanges;
+    s->nchanges = 0;
+}
+
+static void
+transaction_undo(struct store *s)
+{
+    db_exec(s->db, "ROLLBACK", NULL);
+    s->nchanges = 0;
+    if (s->modseq_taken)
+        s->modseq--;
+    s->folders_stale = true;
+    paths_free(&s->doomed, &s->ndoomed);
+}
+
+void
+store_rollback(struct store *s)
+{
+    s->broken = true;
+    if (--s->depth == 0)
+        transaction_undo(s);
+}
+
+static int
+modseq_save(struct store *s, struct err *e)
+{
+    if (!s->modseq_taken)
+        return 0;
+    return db_run(s->db, e,
+                  "INSERT INTO meta VALUES('modseq', ?)"
+                  " ON CONFLICT DO UPDATE SET value = excluded.value",
+                  "i", (int64_t)s->modseq);
+}
+
+int
+store_commit(struct store *s, struct err *e)
+{
+    if (--s->depth)
+        return s->broken ? err_set(e, E_BUG, "commit after a failure") : 0;
+    if (s->broken) {
+        transaction_undo(s);
+        return err_set(e, E_BUG, "commit after a failure");
+    }
+    if (fault_point("commit-before"))
+        err_set(e, E_RETRY, "commit: fault");
+    else if (modseq_save(s, e) == 0 && db_exec(s->db, "COMMIT", e) == 0)
+        goto done;
+    store_full_hint(s, e);
+    transaction_undo(s);
+    return -1;
+done:
+    fault_point("commit-after");
+    changes_commit(s);
+    for (size_t i = 0; i < s->ndoomed; i++)
+        file_remove(s->doomed[i], NULL);
+    paths_free(&s->doomed, &s->ndoomed);
+    if (!s->loop) {
+        s->ncommitted = 0; /* nobody watches an offline store */
+        for (size_t i = 0; i < s->ndirty; i++)
+            file_sync(s->dirty[i], NULL);
+        paths_free(&s->dirty, &s->ndirty);
+    } else if (s->ncommitted) {
+        loop_task_soon(&s->flush_soon);
+    }
+    return 0;
+}
+
+uint64_t
+store_modseq_next(struct store *s)
+{
+    if (!s->modseq_taken) {
+        s->modseq_taken = true;
+        s->modseq++;
+    }
+    return s->modseq;
+}
+
+/* ---- changes and watchers ---- */
+
+void
+store_origin(struct store *s, const void *origin)
+{
+    s->origin = origin;
+}
+
+void
+store_change_note(struct store *s, const struct store_change *c)
+{
+    if (s->nchanges == s->changes_cap) {
+        s->changes_cap = s->changes_cap ? s->changes_cap * 2 : 16;
+        s->changes = xrealloc(s->changes,
+                              s->changes_cap * sizeof *s->changes);
+    }
+    s->changes[s->nchanges] = *c;
+    s->changes[s->nchanges++].origin = s->origin;
+}
+
+void
+store_watch(struct store *s, struct store_watcher *w)
+{
+    w->next = s->watchers;
+    s->watchers = w;
+}
+
+void
+store_unwatch(struct store *s, struct store_watcher *w)
+{
+    for (struct store_watcher **p = &s->watchers; *p; p = &(*p)->next)
+        if (*p == w) {
+            *p = w->next;
+            w->next = NULL;
+            return;
+        }
+}
+
+static void
+path_add(char ***paths, size_t *n, char *path)
+{
+    if (!(*n & (*n + 1)) || !*paths)
+        *paths = xrealloc(*paths, (*n * 2 + 2) * sizeof **paths);
+    (*paths)[(*n)++] = path;
+}
+
+void
+store_file_dirty(struct store *s, char *path)
+{
+    path_add(&s->dirty, &s->ndirty, path);
+}
+
+void
+store_file_doom(struct store *s, char *path)
+{
+    path_add(&s->doomed, &s->ndoomed, path);
+}
+
+/* ---- flush: one for all who wait ---- */
+
+struct flush_job {
+    struct worker_job job;
+    struct store *store;
+    char *wal;
+    char **paths;
+    size_t npaths;
+    struct store_change *changes;
+    size_t nchanges;
+    struct list waiters;
+};
+
+static void
+flush_run(struct worker_job *job)
+{
+    struct flush_job *f = (struct flush_job *)job;
+    char *last_dir = NULL;
+    int rc = 0;
+
+    if (fault_point("fsync"))
+        rc = err_set(&job->err, E_RETRY, "flush: fault");
+    for (size_t i = 0; rc == 0 && i < f->npaths; i++) {
+        char *dir = file_dir(f->paths[i]);
+        struct err e;
+
+        /* A file that was removed meanwhile needs no flush. */
+        if (file_sync(f->paths[i], &e) && e.code != E_MISSING) {
+            job->err = e;
+            rc = -1;
+        }
+        if (rc == 0 && (!last_dir || strcmp(last_dir, dir) != 0))
+            rc = file_sync(dir, &job->err);
+        free(last_dir);
+        last_dir = dir;
+    }
+    free(last_dir);
+    if (rc == 0) {
+        struct err e;
+
+        if (file_sync(f->wal, &e) && e.code != E_MISSING)
+            job->err = e;
+    }
+}
+
+static void
+flush_tell(struct store *s, const struct flush_job *f)
+{
+    struct store_watcher *w, *next;
+
+    if (!f->nchanges)
+        return;
+    for (w = s->watchers; w; w = next) {
+        next = w->next;
+        w->on_changes(w->arg, f->changes, f->nchanges);
+    }
+}
+
+static void
+flush_done(struct worker_job *job, bool wanted)
+{
+    struct flush_job *f = (struct flush_job *)job;
+    struct err gone;
+
+    if (wanted && !job->err.code) {
+        flush_tell(f->store, f);
+        waiters_end(&f->waiters, NULL);
+    } else if (wanted) {
+        /* Not on the disk: nobody is told, and it is tried again. */
+        struct store *s = f->store;
+
+        log_error("store", "flush of %s failed: %s", s->dir, job->err.text);
+        waiters_end(&f->waiters, &job->err);
+        for (size_t i = 0; i < f->npaths; i++)
+            store_file_dirty(s, xstrdup(f->paths[i]));
+        s->committed = xrealloc(s->committed, (s->ncommitted + f->nchanges) *
+                                                  sizeof *s->committed);
+        memmove(s->committed + f->nchanges, s->committed,
+                s->ncommitted * sizeof *s->committed);
+        memcpy(s->committed, f->changes, f->nchanges * sizeof *f->changes);
+        s->ncommitted += f->nchanges;
+        s->committed_cap = s->ncommitted;
+        loop_timer_set(&s->flush_retry, FLUSH_RETRY_MS);
+    } else {
+        err_set(&gone, E_CANCELED, "the store is closing");
+        waiters_end(&f->waiters, &gone);
+    }
+    paths_free(&f->paths, &f->npaths);
+    free(f->changes);
+    free(f->wal);
+    free(f);
+}
+
+static void
+on_flushed(void *arg, const struct err *err)
+{
+    struct store *s = arg;
+
+    (void)err;
+    if (!list_is_empty(&s->waiters) ||
+        (s->ncommitted && !loop_timer_is_set(&s->flush_retry)))
+        loop_task_soon(&s->flush_soon);
+}
+
+static void
+on_flush_soon(void *arg)
+{
+    struct store *s = arg;
+    struct flush_job *f;
+
+    if (s->flush || s->depth)
+        return;
+    loop_timer_stop(&s->flush_retry);
+    f = xcalloc(1, sizeof *f);
+    f->job.run = flush_run;
+    f->job.done = flush_done;
+    f->store = s;
+    f->wal = xasprintf("%s/store.db-wal", s->dir);
+    f->paths = s->dirty;
+    f->npaths = s->ndirty;
+    s->dirty = NULL;
+    s->ndirty = 0;
+    f->changes = s->committed;
+    f->nchanges = s->ncommitted;
+    s->committed = NULL;
+    s->ncommitted = s->committed_cap = 0;
+    list_init(&f->waiters);
+    while (!list_is_empty(&s->waiters)) {
+        struct list *n = s->waiters.next;
+
+        list_remove(n);
+        list_add(&f->waiters, n);
+    }
+    op_hold(&s->flush, worker_run(s->disk, &f->job, on_flushed, s));
+}
+
+static void
+waiter_stop(void *self)
+{
+    struct store_waiter *w = self;
+
+    list_remove(&w->node);
+    op_finish(&w->op, NULL);
+    free(w);
+}
+
+struct op *
+store_flush(struct store *s, op_done_fn *done, void *arg)
+{
+    struct store_waiter *w = xcalloc(1, sizeof *w);
+    struct op *op = op_new(waiter_stop, w, done, arg);
+
+    w->op = op;
+    list_add(&s->waiters, &w->node);
+    loop_task_soon(&s->flush_soon);
+    return op;
+}
+
+/* ---- meta ---- */
+
+char *
+store_meta_get(struct store *s, const char *name)
+{
+    sqlite3_stmt *q = db_query(
+        s->db, NULL, "SELECT value FROM meta WHERE name = ?", "s", name);
+    char *value = NULL;
+
+    if (q && db_step(s->db, q, NULL) == 1) {
+        value = xstrdup((const char *)sqlite3_column_text(q, 0));
+        db_done(q);
+    }
+    return value ? value : xstrdup("");
+}
+
+int
+store_meta_set(struct store *s, const char *name, const char *value,
+               struct err *e)
+{
+    if (store_begin(s, e))
+        return -1;
+    if (db_run(s->db, e,
+               "INSERT INTO meta VALUES(?, ?)"
+               " ON CONFLICT DO UPDATE SET value = excluded.value",
+               "ss", name, value)) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, e);
+}
+
+int
+store_usage(struct store *s, struct store_usage *out, struct err *e)
+{
+    struct statvfs v;
+    int64_t messages = 0, bodies = 0, bytes = 0, pages = 0, size = 0;
+
+    if (statvfs(s->dir, &v))
+        return err_errno(e, E_RETRY, errno, "%s", s->dir);
+    if (db_int(s->db, e, &messages, "SELECT count(*) FROM message", "") < 0 ||
+        db_int(s->db, e, &bodies, "SELECT count(*) FROM body", "") < 0 ||
+        db_int(s->db, e, &bytes, "SELECT coalesce(sum(size), 0) FROM body",
+               "") < 0 ||
+        db_int(s->db, e, &pages, "PRAGMA page_count", "") < 0 ||
+        db_int(s->db, e, &size, "PRAGMA page_size", "") < 0)
+        return -1;
+    *out = (struct store_usage){
+        .free_bytes = (uint64_t)v.f_bavail * v.f_frsize,
+        .db_bytes = (uint64_t)(pages * size),
+        .body_bytes = (uint64_t)bytes,
+        .messages = (uint64_t)messages,
+        .bodies = (uint64_t)bodies,
+    };
+    return 0;
+}
