@@ -19,3 +19,9 @@ libsp_eas_a_SOURCES = \
 	src/eas/status.c src/eas/status.h \
 	src/eas/sync.c src/eas/sync_private.h \
 	src/eas/sync_read.c
+
+check_PROGRAMS += tests/unit/test_eas_connect
+TESTS += tests/unit/test_eas_connect
+tests_unit_test_eas_connect_SOURCES = tests/unit/test_eas_connect.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_connect_LDADD = libsp_test.a $(LINK_2)
