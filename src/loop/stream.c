@@ -41,7 +41,8 @@ struct stream {
     int fd;
     struct loop_fd *watch;
     SSL *ssl;
-    SSL *ssl_next; /* starts when the output is gone */
+    SSL *ssl_next; /* starts when `clear` bytes of output are gone */
+    size_t clear;
     struct buf in, out;
     size_t in_start, out_start; /* consumed, sent */
     size_t low, lingered;
@@ -224,20 +225,23 @@ write_some(struct stream *s, const char *p, size_t n)
 static void
 stream_flush(struct stream *s)
 {
-    if (s->handshake || s->closed || !stream_pending(s))
+    size_t left;
+
+    if (s->handshake || s->closed)
         return;
     s->blocked = false;
-    while (stream_pending(s) && !s->closed) {
-        ssize_t n = write_some(s, s->out.data + s->out_start,
-                               stream_pending(s));
+    while ((left = s->ssl_next ? s->clear : stream_pending(s)) > 0) {
+        ssize_t n = write_some(s, s->out.data + s->out_start, left);
 
         if (n <= 0) {
             s->blocked = true;
             break;
         }
         s->out_start += (size_t)n;
+        if (s->ssl_next)
+            s->clear -= (size_t)n;
     }
-    if (!stream_pending(s)) {
+    if (!stream_pending(s) && s->out.cap) {
         buf_clear(&s->out);
         s->out_start = 0;
     } else if (s->out_start > s->out.len / 2) {
@@ -318,6 +322,7 @@ tls_put(struct stream *s, SSL *ssl)
     if (!ssl || s->ssl || s->ssl_next || SSL_set_fd(ssl, s->fd) != 1)
         abort(); /* no memory, or TLS inside TLS */
     s->ssl_next = ssl;
+    s->clear = stream_pending(s);
     stream_update(s);
 }
 
@@ -396,7 +401,7 @@ stream_update(struct stream *s)
 
     if (s->closed)
         return;
-    if (s->ssl_next && !stream_pending(s)) {
+    if (s->ssl_next && !s->clear) {
         s->ssl = s->ssl_next;
         s->ssl_next = NULL;
         s->handshake = true;

@@ -75,6 +75,7 @@ job_finish(struct worker *w, struct worker_job *job)
     struct err err = job->err;
 
     w->load--;
+    job->end = &err;
     job->done(job, op_wanted(op));
     op_finish(&op, err.code ? &err : NULL);
 }
@@ -87,7 +88,8 @@ job_refuse(struct worker *w, struct worker_job *job)
     struct err err = job->err;
 
     w->load--;
-    job->done(job, false);
+    job->end = &err;
+    job->done(job, err.code == E_RETRY);
     op_finish(&op, &err);
 }
 
@@ -225,6 +227,12 @@ worker_run(struct worker *w, struct worker_job *job, op_done_fn *done,
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
     return op;
+}
+
+void
+worker_job_fail(struct worker_job *job, const struct err *err)
+{
+    *job->end = *err;
 }
 
 size_t
