@@ -45,6 +45,9 @@ struct eas_watcher {
     /* The account stopped (E_LOGIN, E_DENIED, wipe asked) or, with NULL, runs
      * again. While stopped each command fails at once with this error. */
     void (*on_stop)(void *arg, const struct err *why);
+    /* The server was changed and wants all keys forgotten (X-MS-RP): begin
+     * with FolderSync key "0" again, keep the UIDs. */
+    void (*on_begin_anew)(void *arg);
     void *arg;
 };
 

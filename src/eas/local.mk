@@ -1,2 +1,27 @@
 noinst_LIBRARIES += libsp_eas.a
-libsp_eas_a_SOURCES =
+libsp_eas_a_SOURCES = \
+	src/eas/auth.c src/eas/auth.h \
+	src/eas/connect.c \
+	src/eas/eas.c src/eas/eas.h \
+	src/eas/folders.c \
+	src/eas/items.c \
+	src/eas/move.c \
+	src/eas/multipart.c \
+	src/eas/ping.c \
+	src/eas/policy.c src/eas/policy.h \
+	src/eas/private.h \
+	src/eas/provision.c \
+	src/eas/queue.c \
+	src/eas/request.c \
+	src/eas/resolve.c \
+	src/eas/send.c \
+	src/eas/settings.c \
+	src/eas/status.c src/eas/status.h \
+	src/eas/sync.c src/eas/sync_private.h \
+	src/eas/sync_read.c
+
+check_PROGRAMS += tests/unit/test_eas_connect
+TESTS += tests/unit/test_eas_connect
+tests_unit_test_eas_connect_SOURCES = tests/unit/test_eas_connect.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_connect_LDADD = libsp_test.a $(LINK_2)

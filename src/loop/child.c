@@ -23,8 +23,10 @@ struct child {
     struct op *op;
     struct child_result *out;
     pid_t pid;
-    int pipe, pidfd;
-    struct loop_fd *on_pipe, *on_pid;
+    int pipe, pidfd, in; /* in: our end of its stdin, or -1 */
+    struct loop_fd *on_pipe, *on_pid, *on_in;
+    struct secret input;
+    size_t in_sent;
     struct loop_timer timer;
     char *data;
     size_t len, max;
@@ -32,11 +34,22 @@ struct child {
 };
 
 static void
+child_close_input(struct child *c)
+{
+    loop_fd_free(&c->on_in);
+    if (c->in >= 0)
+        close(c->in);
+    c->in = -1;
+    secret_clear(&c->input);
+}
+
+static void
 child_end(struct child *c, int status)
 {
     struct op *op = c->op;
     struct err err = c->err;
 
+    child_close_input(c);
     loop_fd_free(&c->on_pipe);
     loop_fd_free(&c->on_pid);
     loop_timer_clear(&c->timer);
@@ -87,6 +100,26 @@ on_pipe(void *arg, unsigned what)
     child_read(arg);
 }
 
+/* Also called for a command that has closed its end (EPIPE). */
+static void
+on_in(void *arg, unsigned what)
+{
+    struct child *c = arg;
+
+    (void)what;
+    while (c->in_sent < c->input.len) {
+        ssize_t n = write(c->in, c->input.data + c->in_sent,
+                          c->input.len - c->in_sent);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n < 0)
+            break;
+        c->in_sent += (size_t)n;
+    }
+    child_close_input(c);
+}
+
 static void
 on_pid(void *arg, unsigned what)
 {
@@ -113,36 +146,54 @@ child_stop(void *self)
 }
 
 static int
-child_spawn(struct child *c, const char *command, struct err *e)
+child_spawn(struct child *c, char *const *argv, struct err *e)
 {
-    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, NULL, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
-    sigset_t none;
-    int p[2], rc;
+    sigset_t none, broken;
+    int p[2], in[2] = {-1, -1}, rc;
 
     if (pipe2(p, O_CLOEXEC))
         return err_errno(e, E_RETRY, errno, "pipe");
-    argv[2] = xstrdup(command);
+    if (c->input.len && pipe2(in, O_CLOEXEC)) {
+        rc = errno;
+        close(p[0]);
+        close(p[1]);
+        return err_errno(e, E_RETRY, rc, "pipe");
+    }
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (c->input.len)
+        posix_spawn_file_actions_adddup2(&files, in[0], 0);
+    else
+        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, p[1], 1);
     posix_spawnattr_init(&attr);
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    rc = posix_spawn(&c->pid, "/bin/sh", &files, &attr, argv, environ);
+    /* We ignore SIGPIPE; a command must not inherit that. */
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attr, &broken);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+                                        POSIX_SPAWN_SETSIGDEF |
+                                        POSIX_SPAWN_SETPGROUP);
+    rc = posix_spawnp(&c->pid, argv[0], &files, &attr, argv, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attr);
-    free(argv[2]);
     close(p[1]);
+    if (in[0] >= 0)
+        close(in[0]);
     if (rc) {
         close(p[0]);
-        return err_errno(e, E_RETRY, rc, "starting the command");
+        if (in[1] >= 0)
+            close(in[1]);
+        return err_errno(e, E_RETRY, rc, "starting the command %s", argv[0]);
     }
     c->pipe = p[0];
+    c->in = in[1];
+    if (c->in >= 0)
+        fcntl(c->in, F_SETFL, O_NONBLOCK);
     fcntl(c->pipe, F_SETFL, O_NONBLOCK);
     c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (c->pidfd < 0) {
@@ -150,6 +201,7 @@ child_spawn(struct child *c, const char *command, struct err *e)
         kill(-c->pid, SIGKILL);
         waitpid(c->pid, NULL, 0);
         close(c->pipe);
+        child_close_input(c);
         return err_errno(e, E_RETRY, rc, "watching the command");
     }
     return 0;
@@ -159,10 +211,25 @@ struct op *
 child_run(const char *command, size_t max_output, int64_t ms,
           struct child_result *out, op_done_fn *done, void *arg)
 {
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+
+    return child_run_argv(argv, SLICE_NONE, max_output, ms, out, done, arg);
+}
+
+struct op *
+child_run_argv(const char *const *argv, struct slice input, size_t max_output,
+               int64_t ms, struct child_result *out, op_done_fn *done,
+               void *arg)
+{
     struct child *c = xcalloc(1, sizeof *c);
     struct err e;
 
-    if (child_spawn(c, command, &e)) {
+    c->in = -1;
+    if (input.n)
+        secret_set(&c->input, input.p, input.n);
+    /* exec takes `char *const *` and changes nothing. */
+    if (child_spawn(c, (char *const *)(uintptr_t)argv, &e)) {
+        secret_clear(&c->input);
         free(c);
         return op_decided(&e, done, arg);
     }
@@ -172,6 +239,10 @@ child_run(const char *command, size_t max_output, int64_t ms,
     c->op = op_new(child_stop, c, done, arg);
     c->on_pipe = loop_fd_new(c->pipe, on_pipe, c);
     c->on_pid = loop_fd_new(c->pidfd, on_pid, c);
+    if (c->in >= 0) {
+        c->on_in = loop_fd_new(c->in, on_in, c);
+        loop_fd_watch(c->on_in, LOOP_WRITE);
+    }
     loop_fd_watch(c->on_pipe, LOOP_READ);
     loop_fd_watch(c->on_pid, LOOP_READ);
     loop_timer_init(&c->timer, on_timer, c);

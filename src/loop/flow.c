@@ -51,6 +51,10 @@ flow_step(void *arg)
         case FLOW_NEXT:
             f->step++;
             continue;
+        case FLOW_BACK:
+            f->step--;
+            loop_task_soon(&f->task);
+            return;
         case FLOW_AGAIN:
             loop_task_soon(&f->task);
             return;

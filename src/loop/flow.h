@@ -14,6 +14,7 @@
 enum flow_next {
     FLOW_NEXT,  /* the next step */
     FLOW_AGAIN, /* this step once more, after the loop had its turn */
+    FLOW_BACK,  /* the step before this one, after the loop had its turn */
     FLOW_DONE,  /* skip the rest, it worked */
     FLOW_WAIT,  /* what flow_wait() and flow_wait_again() return */
     FLOW_FAIL,  /* what flow_fail() returns */

@@ -25,6 +25,7 @@ struct http {
     struct loop_timer timer;
     struct loop_task drain;
     struct list calls;
+    int inside; /* libcurl is on the stack */
 };
 
 struct call {
@@ -33,10 +34,11 @@ struct call {
     CURL *easy;
     struct curl_slist *headers;
     struct http_request req; /* callbacks and sizes */
-    struct secret secret;
     struct http_answer *out;
     struct op *op;
     uint64_t sent, body_got;
+    bool all_sent; /* once, whatever was sent again later */
+    bool dead;     /* canceled from one of its own callbacks */
     size_t header_got;
     int64_t stall_ms;
     struct err err;
@@ -68,14 +70,22 @@ http_check_library(struct err *e)
 /* ---- the multi handle on the loop ---- */
 
 static void call_done(CURL *easy, CURLcode code);
+static void call_free(struct call *c);
 
 static void
 on_drain(void *arg)
 {
     struct http *h = arg;
+    struct list *n, *after;
     CURLMsg *m;
     int left;
 
+    LIST_EACH(&h->calls, n, after) {
+        struct call *c = LIST_OBJECT(n, struct call, node);
+
+        if (c->dead)
+            call_free(c);
+    }
     while ((m = curl_multi_info_read(h->multi, &left)))
         if (m->msg == CURLMSG_DONE)
             call_done(m->easy_handle, m->data.result);
@@ -86,7 +96,9 @@ multi_action(struct http *h, curl_socket_t fd, int what)
 {
     int running;
 
+    h->inside++;
     curl_multi_socket_action(h->multi, fd, what, &running);
+    h->inside--;
     loop_task_soon(&h->drain);
 }
 
@@ -183,7 +195,6 @@ call_free(struct call *c)
         curl_easy_cleanup(c->easy);
     }
     curl_slist_free_all(c->headers);
-    secret_clear(&c->secret);
     free(c);
 }
 
@@ -199,6 +210,10 @@ http_free(struct http **hp)
         struct op *op = c->op;
         struct err e;
 
+        if (c->dead) {
+            call_free(c);
+            continue;
+        }
         call_free(c);
         err_set(&e, E_CANCELED, "shutting down");
         op_finish(&op, &e);
@@ -219,18 +234,27 @@ on_header(char *p, size_t size, size_t n, void *arg)
     struct call *c = arg;
     struct slice line = slice_make(p, size * n);
     size_t colon;
+    long status = 0;
 
+    if (c->dead)
+        return 0;
     c->header_got += line.n;
     if (c->header_got > HEADERS_MAX) {
         err_set(&c->err, E_LIMIT, "the answer's header is over %zu bytes",
                 HEADERS_MAX);
         return 0;
     }
+    if (slice_starts(line, "HTTP/")) {
+        curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (c->req.on_status)
+            c->req.on_status(c->req.arg, (int)status);
+        return c->dead ? 0 : line.n;
+    }
     colon = slice_find(line, ':');
     if (colon < line.n && c->req.on_header)
         c->req.on_header(c->req.arg, slice_cut(line, 0, colon),
                          slice_trim(slice_from(line, colon + 1)));
-    return line.n;
+    return c->dead ? 0 : line.n;
 }
 
 static size_t
@@ -239,13 +263,20 @@ on_body(char *p, size_t size, size_t n, void *arg)
     struct call *c = arg;
     struct slice piece = slice_make(p, size * n);
 
+    if (c->dead)
+        return 0;
     c->body_got += piece.n;
     if (c->body_got > c->req.max_body) {
         err_set(&c->err, E_LIMIT, "the answer is over %llu bytes",
                 (unsigned long long)c->req.max_body);
         return 0;
     }
-    if (c->req.on_body && c->req.on_body(c->req.arg, piece, &c->err))
+    if (c->req.on_body && c->req.on_body(c->req.arg, piece, &c->err)) {
+        if (!c->err.code && !c->dead)
+            err_set(&c->err, E_BUG, "the answer was refused without reason");
+        return 0;
+    }
+    if (c->dead)
         return 0;
     return piece.n;
 }
@@ -256,6 +287,8 @@ on_read(char *to, size_t size, size_t n, void *arg)
     struct call *c = arg;
     size_t room = size * n;
 
+    if (c->dead)
+        return CURL_READFUNC_ABORT;
     if (room > c->req.body_size - c->sent)
         room = (size_t)(c->req.body_size - c->sent);
     if (!room)
@@ -264,7 +297,15 @@ on_read(char *to, size_t size, size_t n, void *arg)
         room = c->req.read(c->req.arg, c->sent, to, room);
     else
         memcpy(to, c->req.body.p + c->sent, room);
+    if (c->dead)
+        return CURL_READFUNC_ABORT;
+    if (!room) {
+        err_set(&c->err, E_BUG, "the body of the request ends early");
+        return CURL_READFUNC_ABORT;
+    }
     c->sent += room;
+    if (c->sent == c->req.body_size)
+        c->all_sent = true;
     return room;
 }
 
@@ -296,6 +337,10 @@ call_error(struct call *c, CURLcode code)
                 "own authority, name its file in ca_file",
                 why);
         break;
+    case CURLE_SSL_CERTPROBLEM:
+        err_set(&c->err, E_CRYPTO,
+                "our client certificate or its key is not usable (%s)", why);
+        break;
     case CURLE_OPERATION_TIMEDOUT:
         err_set(&c->err, E_RETRY, "no answer in time (%s)", why);
         break;
@@ -311,21 +356,24 @@ call_done(CURL *easy, CURLcode code)
     struct call *c = NULL;
     struct op *op;
     struct err err;
-    long status = 0;
+    long status = 0, bytes = 0;
     char *url = NULL;
 
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&c) || !c)
         return;
+    if (c->dead) {
+        call_free(c);
+        return;
+    }
     if (code != CURLE_OK)
         call_error(c, code);
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
     if (op_wanted(c->op)) {
         c->out->status = (int)status;
-        c->out->maybe_acted =
-            code != CURLE_OK && (c->sent >= c->req.body_size) &&
-            code != CURLE_COULDNT_CONNECT &&
-            code != CURLE_COULDNT_RESOLVE_HOST;
+        c->out->maybe_acted = code != CURLE_OK && bytes > 0 &&
+                              (c->all_sent || !c->req.body_size);
         c->out->url[0] = '\0';
         if (url)
             slice_copy(slice_of(url), c->out->url, sizeof c->out->url);
@@ -342,7 +390,12 @@ call_stop(void *self)
     struct call *c = self;
     struct op *op = c->op;
 
-    call_free(c);
+    if (c->http->inside) {
+        c->dead = true;
+        loop_task_soon(&c->http->drain);
+    } else {
+        call_free(c);
+    }
     op_finish(&op, NULL);
 }
 
@@ -370,7 +423,9 @@ call_options(struct call *c, const struct http_request *r)
     if (r->total_ms)
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)r->total_ms);
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(c->stall_ms / 1000));
+    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
+                     (long)((c->stall_ms + 999) / 1000));
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh_connection ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
@@ -382,6 +437,15 @@ call_options(struct call *c, const struct http_request *r)
     if (r->ca_file) {
         curl_easy_setopt(e, CURLOPT_CAINFO, r->ca_file);
         curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    }
+    if (r->client_cert) {
+        curl_easy_setopt(e, CURLOPT_SSLCERT, r->client_cert);
+        curl_easy_setopt(e, CURLOPT_SSLKEY,
+                         r->client_key ? r->client_key : r->client_cert);
+        /* Never ask on a terminal. */
+        curl_easy_setopt(e, CURLOPT_KEYPASSWD,
+                         r->client_key_password && r->client_key_password->data
+                             ? r->client_key_password->data : "");
     }
 }
 
@@ -419,7 +483,13 @@ call_auth(struct call *c, const struct http_request *r)
         curl_easy_setopt(c->easy, CURLOPT_XOAUTH2_BEARER, r->secret->data);
         return;
     }
-    curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    if (r->auth == HTTP_AUTH_NTLM) {
+        curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_NTLM);
+        curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
+                         (long)CURL_HTTP_VERSION_1_1);
+    } else {
+        curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+    }
     curl_easy_setopt(c->easy, CURLOPT_USERNAME, r->user ? r->user : "");
     curl_easy_setopt(c->easy, CURLOPT_PASSWORD, r->secret->data);
 }
@@ -440,6 +510,12 @@ http_send(struct http *h, const struct http_request *r,
     c->req.max_body = r->max_body ? r->max_body : BODY_MAX;
     c->stall_ms = r->stall_ms ? r->stall_ms : STALL_MS;
     list_init(&c->node);
+    if (h->inside) { /* libcurl takes no new request from a callback */
+        err_set(&e, E_BUG, "a request from inside a request's callback");
+        call_free(c);
+        op_finish(&failed, &e);
+        return op;
+    }
     c->easy = curl_easy_init();
     if (!c->easy)
         abort();

@@ -128,6 +128,9 @@ head_end(struct httpd_parse *p, struct err *e)
     const char *expect = httpd_parse_header(p, "Expect");
     uint64_t n = 0;
 
+    /* RFC 9112 3.2 */
+    if (header_count(p, "Host") != 1 && !(p->http10 && !header_count(p, "Host")))
+        return err_set(e, E_INPUT, "one Host header is needed");
     if (header_count(p, "Transfer-Encoding") + header_count(p, "Content-Length")
         > 1)
         return err_set(e, E_INPUT, "the length of the body is told twice");
@@ -156,8 +159,10 @@ line_header(struct httpd_parse *p, struct slice line, struct err *e)
         return err_set(e, E_INPUT, "malformed header");
     if (p->nheaders == HEADERS_MAX || arena_used(p->arena) > 4 * LINE_MAX_BYTES)
         return err_set(e, E_LIMIT, "too many headers");
-    if (slice_has(value, '\0'))
-        return err_set(e, E_INPUT, "zero byte in a header");
+    for (size_t i = 0; i < value.n; i++)
+        if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') ||
+            value.p[i] == 0x7f)
+            return err_set(e, E_INPUT, "control byte in a header");
     p->names[p->nheaders] = arena_dup(p->arena, slice_cut(line, 0, colon));
     p->values[p->nheaders++] = arena_dup(p->arena, value);
     return 0;
@@ -169,7 +174,12 @@ line_chunk(struct httpd_parse *p, struct slice line, struct err *e)
     size_t n = 0;
     size_t digits = 0;
 
-    line = slice_trim(slice_cut(line, 0, slice_find(line, ';')));
+    size_t ext = slice_find(line, ';');
+
+    if (ext < line.n) /* RFC 9112 7.1.1: blanks may stand before it */
+        while (ext && (line.p[ext - 1] == ' ' || line.p[ext - 1] == '\t'))
+            ext--;
+    line = slice_cut(line, 0, ext);
     for (size_t i = 0; i < line.n; i++, digits++) {
         int c = ascii_lower((unsigned char)line.p[i]);
         int d = ascii_is_digit(c) ? c - '0'

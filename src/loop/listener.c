@@ -149,12 +149,14 @@ listener_tcp(const char *host, unsigned port, listener_accept_fn *fn,
 static bool
 unix_is_served(const struct sockaddr_un *sun)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool yes;
 
     if (fd < 0)
         return false;
-    yes = connect(fd, (const struct sockaddr *)sun, sizeof *sun) == 0;
+    /* A full queue (EAGAIN) or a foreign socket (EACCES) is somebody's. */
+    yes = connect(fd, (const struct sockaddr *)sun, sizeof *sun) == 0 ||
+          (errno != ECONNREFUSED && errno != ENOENT);
     close(fd);
     return yes;
 }
@@ -165,6 +167,7 @@ listener_unix(const char *path, mode_t mode, listener_accept_fn *fn, void *arg,
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
     struct listener *l;
+    struct stat st;
     mode_t old;
     int fd, rc;
 
@@ -175,6 +178,10 @@ listener_unix(const char *path, mode_t mode, listener_accept_fn *fn, void *arg,
     if (unix_is_served(&sun))
         return err_set(e, E_DENIED,
                        "%s is served by another daemon; stop it first", path);
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+        return err_set(e, E_DENIED,
+                       "%s is there and no socket; remove it or name "
+                       "another path", path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(e, E_FULL, errno, "socket for %s", path);

@@ -12,9 +12,11 @@ libsp_loop_a_SOURCES = \
 	src/loop/tls.c src/loop/tls.h src/loop/tls_private.h \
 	src/loop/worker.c src/loop/worker.h
 
-check_PROGRAMS += tests/unit/test_loop tests/unit/test_loop_http
-TESTS += tests/unit/test_loop tests/unit/test_loop_http
+check_PROGRAMS += tests/unit/test_loop tests/unit/test_loop_http tests/unit/test_loop_stream
+TESTS += tests/unit/test_loop tests/unit/test_loop_http tests/unit/test_loop_stream
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = libsp_test.a libsp_loop.a libsp_base.a $(SYS_1)
 tests_unit_test_loop_http_SOURCES = tests/unit/test_loop_http.c
 tests_unit_test_loop_http_LDADD = libsp_test.a libsp_loop.a libsp_base.a $(SYS_1)
+tests_unit_test_loop_stream_SOURCES = tests/unit/test_loop_stream.c
+tests_unit_test_loop_stream_LDADD = libsp_test.a libsp_loop.a libsp_base.a $(SYS_1)

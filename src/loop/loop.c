@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <event2/event.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -41,9 +43,15 @@ loop_new(void)
 {
     struct loop *l = xcalloc(1, sizeof *l);
     struct event_config *cfg = event_config_new();
+    struct sigaction pipe_action;
 
     if (!cfg)
         abort();
+    /* OpenSSL writes with write(): a peer that has gone is an error value,
+     * not the end of the process. */
+    if (sigaction(SIGPIPE, NULL, &pipe_action) == 0 &&
+        pipe_action.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
     event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
     l->base = event_base_new_with_config(cfg);
     event_config_free(cfg);
@@ -138,7 +146,8 @@ loop_task_is_waiting(const struct loop_task *t)
 }
 
 /* Runs what is waiting now; what these ask for comes in the next round, so
- * that tasks which call each other cannot starve the sockets. */
+ * that tasks which call each other cannot starve the sockets. (A time of 0
+ * and not event_active(): libevent would run that in the same round.) */
 static void
 on_soon(evutil_socket_t fd, short what, void *arg)
 {
@@ -163,7 +172,7 @@ on_soon(evutil_socket_t fd, short what, void *arg)
     }
     l->running_tasks = false;
     if (!list_is_empty(&l->tasks))
-        event_active(l->soon, EV_TIMEOUT, 0);
+        event_add(l->soon, &(struct timeval){0, 0});
 }
 
 /* ---- timers ---- */
@@ -236,7 +245,13 @@ on_fd(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_fd *f = arg;
 
-    (void)fd;
+    if (f->what == LOOP_CLOSED) {
+        struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+        if (poll(&p, 1, 0) == 1)
+            f->ready(f->arg, LOOP_CLOSED);
+        return;
+    }
     f->ready(f->arg, (what & EV_READ ? LOOP_READ : 0) |
                          (what & EV_WRITE ? LOOP_WRITE : 0) |
                          (what & EV_CLOSED ? LOOP_CLOSED : 0));
@@ -253,27 +268,35 @@ loop_fd_new(int fd, void (*ready)(void *arg, unsigned what), void *arg)
     return f;
 }
 
+/* A line that breaks (RST) is told by libevent to readers and writers only,
+ * and epoll would say it again and again. Who waits for the end alone
+ * therefore is a reader, woken once for each thing that happens. */
+static short
+fd_bits(unsigned what)
+{
+    if (what == LOOP_CLOSED)
+        return EV_PERSIST | EV_READ | EV_CLOSED | EV_ET;
+    return (short)(EV_PERSIST | (what & LOOP_READ ? EV_READ : 0) |
+                   (what & LOOP_WRITE ? EV_WRITE : 0) |
+                   (what & LOOP_CLOSED ? EV_CLOSED : 0));
+}
+
 void
 loop_fd_watch(struct loop_fd *f, unsigned what)
 {
-    short bits = EV_PERSIST;
-
     if (f->what == what)
         return;
     f->what = what;
-    if (f->event) {
-        event_free(f->event);
-        f->event = NULL;
-    }
+    if (f->event)
+        event_del(f->event);
     if (!what)
         return;
-    if (what & LOOP_READ)
-        bits |= EV_READ;
-    if (what & LOOP_WRITE)
-        bits |= EV_WRITE;
-    if (what & LOOP_CLOSED)
-        bits |= EV_CLOSED;
-    f->event = event_new(loop_current()->base, f->fd, bits, on_fd, f);
+    if (!f->event)
+        f->event = event_new(loop_current()->base, f->fd, fd_bits(what),
+                             on_fd, f);
+    else if (event_assign(f->event, loop_current()->base, f->fd,
+                          fd_bits(what), on_fd, f))
+        abort();
     if (!f->event || event_add(f->event, NULL))
         abort();
 }

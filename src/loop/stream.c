@@ -1,6 +1,11 @@
 /*
  * Streams: buffered, non-blocking, with TLS put under them at any time. Used
  * by all doors and by httpd.
+ *
+ * Nothing is written or told from inside a call: a task of the loop flushes
+ * what the turn has gathered (one send for many writes) and then makes one
+ * callback at a time, since any of them may free the stream. What to wait for
+ * follows from the state, in stream_update() alone.
  */
 #include "loop/stream.h"
 
@@ -10,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,25 +32,36 @@
 #define INPUT_DEFAULT ((size_t)65536)
 #define OUTPUT_DEFAULT ((size_t)64 << 20)
 #define LOW_DEFAULT ((size_t)65536)
+/* After our last byte the peer may still be sending: closing now would reset
+ * the line and could take that last byte away from it. */
+#define LINGER_MS 1000
+#define LINGER_BYTES ((size_t)1 << 20)
 
 struct stream {
     int fd;
     struct loop_fd *watch;
     SSL *ssl;
-    struct tls_server *tls_next; /* starts when the output is gone */
+    SSL *ssl_next; /* starts when `clear` bytes of output are gone */
+    size_t clear;
     struct buf in, out;
     size_t in_start, out_start; /* consumed, sent */
-    size_t low;
+    size_t low, lingered;
     struct stream_events events;
     void *arg;
-    struct loop_task task; /* input to show, close to tell */
+    struct loop_task task; /* output to flush, things to tell */
     struct loop_timer idle;
     int64_t idle_ms;
-    bool suspended, finishing, handshake, wants_write, wants_read;
-    bool above_low, eof, closed, show;
-    struct err error; /* code E_NONE: the peer left properly */
-    char peer[64];
+    bool suspended, finishing, lingering, handshake;
+    bool blocked;             /* the socket takes no more for now */
+    bool hs_write, read_wants_write; /* TLS needs to write to go on */
+    bool above_low, eof, gone, closed;
+    bool show, show_last, tell_tls, tell_drain; /* callbacks that are due */
+    struct err *error; /* why it closed; NULL: the peer left properly */
+    char *peer;
 };
+
+/* One for all: only the loop's thread reads. */
+static char scratch[READ_CHUNK];
 
 static void stream_update(struct stream *s);
 
@@ -56,7 +73,8 @@ stream_closed(struct stream *s, const struct err *err)
     if (s->closed)
         return;
     s->closed = true;
-    s->error = err ? *err : (struct err){0};
+    if (err)
+        s->error = xmemdup(err, sizeof *err);
     loop_fd_watch(s->watch, 0);
     loop_timer_stop(&s->idle);
     loop_task_soon(&s->task);
@@ -72,45 +90,35 @@ stream_failed(struct stream *s, const char *what, int errnum)
 }
 
 static void
+stream_failed_tls(struct stream *s, const char *what, int errnum)
+{
+    struct err e;
+
+    if (!ERR_peek_error() && errnum) {
+        stream_failed(s, what, errnum);
+        return;
+    }
+    tls_err(&e, E_RETRY, what);
+    stream_closed(s, &e);
+}
+
+static void
 on_idle(void *arg)
 {
     struct stream *s = arg;
     struct err e;
 
+    if (s->lingering) {
+        stream_closed(s, NULL);
+        return;
+    }
     err_set(&e, E_RETRY, "idle for %lld s", (long long)(s->idle_ms / 1000));
     stream_closed(s, &e);
 }
 
-/* ---- telling ---- */
-
-static void
-on_task(void *arg)
-{
-    struct stream *s = arg;
-    struct err e = s->error;
-
-    if (s->closed) {
-        s->events.on_close(s->arg, e.code ? &e : NULL);
-        return;
-    }
-    if (s->show && !s->suspended && !s->finishing) {
-        s->show = false;
-        if (s->in.len > s->in_start)
-            s->events.on_input(s->arg);
-    }
-}
-
-static void
-show_input(struct stream *s)
-{
-    s->show = true;
-    if (!s->suspended)
-        loop_task_soon(&s->task);
-}
-
 /* ---- reading ---- */
 
-/* -1: nothing now or closed; else bytes. */
+/* -1: nothing now or closed; 0: the end; else bytes. */
 static ssize_t
 read_some(struct stream *s, char *to, size_t n)
 {
@@ -123,6 +131,8 @@ read_some(struct stream *s, char *to, size_t n)
         return k;
     }
     ERR_clear_error();
+    s->read_wants_write = false;
+    errno = 0;
     k = SSL_read(s->ssl, to, (int)n);
     if (k > 0)
         return k;
@@ -130,29 +140,25 @@ read_some(struct stream *s, char *to, size_t n)
     case SSL_ERROR_WANT_READ:
         return -1;
     case SSL_ERROR_WANT_WRITE:
-        s->wants_write = true;
+        s->read_wants_write = true;
         return -1;
     case SSL_ERROR_ZERO_RETURN:
         return 0;
-    default: {
-        struct err e;
-
-        tls_err(&e, E_RETRY, "TLS");
-        stream_closed(s, &e);
+    default:
+        stream_failed_tls(s, "TLS, reading", errno);
         return -1;
-    }
     }
 }
 
+/* An idle client keeps no buffer, and no password stays behind in one. */
 static void
 input_compact(struct stream *s)
 {
-    if (s->in_start) {
+    if (s->in_start && s->in_start < s->in.len)
         buf_drain(&s->in, s->in_start);
-        s->in_start = 0;
-    }
-    if (!s->in.len && s->in.cap)
-        buf_clear(&s->in);
+    else if (s->in_start)
+        buf_wipe(&s->in);
+    s->in_start = 0;
 }
 
 static void
@@ -160,34 +166,30 @@ stream_read(struct stream *s)
 {
     bool got = false;
 
-    for (;;) {
-        size_t room;
-        char *to;
+    input_compact(s);
+    while (!s->closed && s->in.len < s->in.limit) {
+        size_t room = s->in.limit - s->in.len;
         ssize_t n;
 
-        input_compact(s);
-        room = s->in.limit - s->in.len;
-        if (!room || s->closed)
-            break;
         if (room > READ_CHUNK)
             room = READ_CHUNK;
-        to = buf_room(&s->in, room);
-        n = read_some(s, to, room);
+        n = read_some(s, scratch, room);
         if (n == 0)
             s->eof = true;
         if (n <= 0)
             break;
-        buf_added(&s->in, (size_t)n);
+        buf_add(&s->in, scratch, (size_t)n);
+        mem_wipe(scratch, (size_t)n);
         got = true;
         if ((size_t)n < room && !s->ssl)
             break;
     }
-    if (!s->in.len)
-        input_compact(s);
     if (got && s->idle_ms)
         loop_timer_set(&s->idle, s->idle_ms);
-    if (got)
-        show_input(s);
+    if (got || (s->eof && s->in.len)) {
+        s->show = true;
+        loop_task_soon(&s->task);
+    }
 }
 
 /* ---- writing ---- */
@@ -206,60 +208,87 @@ write_some(struct stream *s, const char *p, size_t n)
         return k;
     }
     ERR_clear_error();
+    errno = 0;
     k = SSL_write(s->ssl, p, n > 1 << 20 ? 1 << 20 : (int)n);
     if (k > 0)
         return k;
     switch (SSL_get_error(s->ssl, (int)k)) {
     case SSL_ERROR_WANT_WRITE:
-    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_READ: /* no renegotiation: reading comes anyway */
         return -1;
-    default: {
-        struct err e;
-
-        tls_err(&e, E_RETRY, "TLS");
-        stream_closed(s, &e);
+    default:
+        stream_failed_tls(s, "TLS, writing", errno);
         return -1;
-    }
     }
 }
-
-static void stream_shutdown(struct stream *s);
 
 static void
 stream_flush(struct stream *s)
 {
-    while (s->out_start < s->out.len && !s->closed) {
-        ssize_t n = write_some(s, s->out.data + s->out_start,
-                               s->out.len - s->out_start);
+    size_t left;
 
-        if (n <= 0)
+    if (s->handshake || s->closed)
+        return;
+    s->blocked = false;
+    while ((left = s->ssl_next ? s->clear : stream_pending(s)) > 0) {
+        ssize_t n = write_some(s, s->out.data + s->out_start, left);
+
+        if (n <= 0) {
+            s->blocked = true;
             break;
+        }
         s->out_start += (size_t)n;
+        if (s->ssl_next)
+            s->clear -= (size_t)n;
     }
-    if (s->out_start == s->out.len && s->out.cap) {
+    if (!stream_pending(s) && s->out.cap) {
         buf_clear(&s->out);
         s->out_start = 0;
-    } else if (s->out_start > (1u << 20)) {
+    } else if (s->out_start > s->out.len / 2) {
         buf_drain(&s->out, s->out_start);
         s->out_start = 0;
     }
     if (s->above_low && stream_pending(s) <= s->low && !s->closed) {
         s->above_low = false;
-        if (s->events.on_drain && !s->finishing)
-            s->events.on_drain(s->arg);
+        s->tell_drain = s->events.on_drain && !s->finishing;
+        if (s->tell_drain)
+            loop_task_soon(&s->task);
     }
 }
 
-/* ---- TLS ---- */
+/* A farewell; then input is thrown away until the peer leaves too. */
+static void
+stream_shutdown(struct stream *s)
+{
+    if (s->ssl) {
+        ERR_clear_error();
+        (void)SSL_shutdown(s->ssl);
+        ERR_clear_error();
+    }
+    if (shutdown(s->fd, SHUT_WR) || s->eof) {
+        stream_closed(s, NULL);
+        return;
+    }
+    buf_wipe(&s->in);
+    s->in_start = 0;
+    s->lingering = true;
+    loop_timer_set(&s->idle, LINGER_MS);
+}
 
 static void
-tls_begin(struct stream *s, SSL *ssl)
+stream_linger(struct stream *s)
 {
-    s->ssl = ssl;
-    if (!ssl || SSL_set_fd(ssl, s->fd) != 1)
-        abort();
-    s->handshake = true;
+    ssize_t n = read(s->fd, scratch, sizeof scratch);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0)
+        s->lingered += (size_t)n;
+    if (n <= 0 || s->lingered > LINGER_BYTES)
+        stream_closed(s, NULL);
 }
+
+/* ---- TLS ---- */
 
 static void
 tls_step(struct stream *s)
@@ -267,37 +296,47 @@ tls_step(struct stream *s)
     int k;
 
     ERR_clear_error();
+    errno = 0;
     k = SSL_do_handshake(s->ssl);
-    s->wants_write = false;
+    s->hs_write = false;
     if (k == 1) {
         s->handshake = false;
-        if (s->events.on_tls)
-            s->events.on_tls(s->arg);
+        s->tell_tls = s->events.on_tls != NULL;
+        loop_task_soon(&s->task); /* also for the output that waited */
         return;
     }
     switch (SSL_get_error(s->ssl, k)) {
     case SSL_ERROR_WANT_READ:
         return;
     case SSL_ERROR_WANT_WRITE:
-        s->wants_write = true;
+        s->hs_write = true;
         return;
-    default: {
-        struct err e;
+    default:
+        stream_failed_tls(s, "TLS handshake", errno);
+    }
+}
 
-        tls_err(&e, E_RETRY, "TLS handshake");
-        stream_closed(s, &e);
-    }
-    }
+static void
+tls_put(struct stream *s, SSL *ssl)
+{
+    if (!ssl || s->ssl || s->ssl_next || SSL_set_fd(ssl, s->fd) != 1)
+        abort(); /* no memory, or TLS inside TLS */
+    s->ssl_next = ssl;
+    s->clear = stream_pending(s);
+    stream_update(s);
 }
 
 void
 stream_start_tls(struct stream *s, struct tls_server *tls)
 {
-    buf_clear(&s->in);
+    SSL *ssl = SSL_new(tls_server_ctx(tls));
+
+    if (ssl)
+        SSL_set_accept_state(ssl);
+    buf_wipe(&s->in);
     s->in_start = 0;
     s->show = false;
-    s->tls_next = tls;
-    stream_update(s);
+    tls_put(s, ssl);
 }
 
 void
@@ -305,17 +344,30 @@ stream_connect_tls(struct stream *s, struct tls_client *tls, const char *host)
 {
     SSL *ssl = SSL_new(tls_client_ctx(tls));
 
-    tls_begin(s, ssl);
-    SSL_set_tlsext_host_name(ssl, host);
-    SSL_set1_host(ssl, host);
-    SSL_set_connect_state(ssl);
-    stream_update(s);
+    if (ssl) {
+        /* An address is not sent as a name (RFC 6066 section 3). */
+        if (!X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)) {
+            SSL_set1_host(ssl, host);
+            SSL_set_tlsext_host_name(ssl, host);
+        }
+        SSL_set_connect_state(ssl);
+    }
+    buf_wipe(&s->in);
+    s->in_start = 0;
+    s->show = false;
+    tls_put(s, ssl);
 }
 
 bool
 stream_is_tls(const struct stream *s)
 {
-    return s->ssl || s->tls_next;
+    return s->ssl || s->ssl_next;
+}
+
+bool
+stream_tls_peer(const struct stream *s, char out[96])
+{
+    return s->ssl && !s->handshake && tls_peer_fingerprint(s->ssl, out);
 }
 
 /* ---- the descriptor is ready ---- */
@@ -325,27 +377,23 @@ on_ready(void *arg, unsigned what)
 {
     struct stream *s = arg;
 
-    if (s->handshake) {
+    if (s->lingering) {
+        stream_linger(s);
+    } else if (s->handshake) {
         tls_step(s);
     } else {
-        s->wants_write = false;
         if (what & LOOP_WRITE)
             stream_flush(s);
-        if (s->finishing && !s->closed && (what & LOOP_READ)) {
-            char sink[512];
-
-            if (read_some(s, sink, sizeof sink) == 0)
-                stream_closed(s, NULL);
-        } else if ((what & LOOP_READ) && !s->closed) {
+        if (((what & LOOP_READ) ||
+             ((what & LOOP_WRITE) && s->read_wants_write)) &&
+            !s->closed && !s->finishing)
             stream_read(s);
-        }
-        if ((what & LOOP_CLOSED) && s->suspended && !s->closed)
-            s->eof = true;
+        if (what & LOOP_CLOSED)
+            s->gone = true;
     }
     stream_update(s);
 }
 
-/* What to wait for follows from the state, in one place. */
 static void
 stream_update(struct stream *s)
 {
@@ -353,50 +401,84 @@ stream_update(struct stream *s)
 
     if (s->closed)
         return;
-    if (s->tls_next && !s->ssl && stream_pending(s) == 0) {
-        SSL *ssl = SSL_new(tls_server_ctx(s->tls_next));
-
-        tls_begin(s, ssl);
-        SSL_set_accept_state(ssl);
-        s->tls_next = NULL;
+    if (s->ssl_next && !s->clear) {
+        s->ssl = s->ssl_next;
+        s->ssl_next = NULL;
+        s->handshake = true;
+        s->hs_write = !SSL_is_server(s->ssl);
     }
-    if (s->eof && (s->suspended || s->in.len == s->in_start)) {
-        stream_closed(s, NULL);
+    /* TLS may hold bytes that the socket does not show any more. */
+    if (s->ssl && !s->handshake && !s->suspended && !s->finishing &&
+        !s->eof && SSL_pending(s->ssl) > 0)
+        stream_read(s);
+    if (s->closed)
         return;
-    }
-    if (s->finishing && stream_pending(s) == 0 && !s->handshake) {
+    if (s->finishing && !s->lingering && !stream_pending(s) && !s->ssl_next)
         stream_shutdown(s);
+    else if (!s->finishing && ((s->suspended && (s->eof || s->gone)) ||
+                               (s->eof && s->in.len == s->in_start)))
+        stream_closed(s, NULL);
+    if (s->closed)
         return;
-    }
-    if (s->handshake) {
-        what = s->wants_write ? LOOP_WRITE : LOOP_READ;
+    if (s->lingering) {
+        what = LOOP_READ;
+    } else if (s->handshake) {
+        what = s->hs_write ? LOOP_WRITE : LOOP_READ;
     } else {
-        if (!s->suspended && !s->eof && !s->tls_next &&
+        if (!s->suspended && !s->eof && !s->ssl_next && !s->finishing &&
             s->in.len - s->in_start < s->in.limit)
             what |= LOOP_READ;
-        if (!(what & LOOP_READ) && !s->eof)
+        else if (!s->eof && !s->gone)
             what |= LOOP_CLOSED;
-        if (stream_pending(s) || s->wants_write)
+        if (s->blocked || s->read_wants_write)
             what |= LOOP_WRITE;
     }
     loop_fd_watch(s->watch, what);
-    /* TLS may hold bytes that the socket does not show any more. */
-    if ((what & LOOP_READ) && s->ssl && !s->handshake &&
-        SSL_pending(s->ssl) > 0 && !s->finishing) {
-        stream_read(s);
-    }
 }
 
+/* ---- telling ---- */
+
+/* One callback a time: it may free the stream. */
 static void
-stream_shutdown(struct stream *s)
+on_task(void *arg)
 {
-    if (s->ssl && !s->handshake) {
-        ERR_clear_error();
-        (void)SSL_shutdown(s->ssl); /* a farewell; no answer is waited for */
-        ERR_clear_error();
+    struct stream *s = arg;
+
+    if (!s->closed && !s->blocked && stream_pending(s)) {
+        stream_flush(s);
+        stream_update(s);
     }
-    shutdown(s->fd, SHUT_WR);
-    stream_closed(s, NULL);
+    if (s->closed) {
+        struct err e;
+
+        loop_task_cancel(&s->task);
+        if (s->error)
+            e = *s->error;
+        s->events.on_close(s->arg, s->error ? &e : NULL);
+        return;
+    }
+    if (s->finishing)
+        return;
+    if (s->tell_tls) {
+        s->tell_tls = false;
+        loop_task_soon(&s->task);
+        s->events.on_tls(s->arg);
+    } else if (s->tell_drain) {
+        s->tell_drain = false;
+        loop_task_soon(&s->task);
+        s->events.on_drain(s->arg);
+    } else if (s->show && !s->suspended) {
+        s->show = false;
+        if (s->in.len == s->in_start)
+            return;
+        s->show_last = s->eof;
+        if (s->eof)
+            loop_task_soon(&s->task);
+        s->events.on_input(s->arg);
+    } else if (s->show_last && !s->suspended) {
+        /* The peer left in the middle of a line; nobody waits for more. */
+        stream_closed(s, NULL);
+    }
 }
 
 /* ---- public ---- */
@@ -424,6 +506,7 @@ stream_new(int fd, const struct stream_limits *limits,
 {
     struct stream *s = xcalloc(1, sizeof *s);
     static const struct stream_limits none;
+    char peer[64];
     int one = 1;
 
     if (!limits)
@@ -439,7 +522,8 @@ stream_new(int fd, const struct stream_limits *limits,
     s->watch = loop_fd_new(fd, on_ready, s);
     loop_task_init(&s->task, on_task, s);
     loop_timer_init(&s->idle, on_idle, s);
-    peer_name(fd, s->peer, sizeof s->peer);
+    peer_name(fd, peer, sizeof peer);
+    s->peer = xstrdup(peer);
     stream_update(s);
     return s;
 }
@@ -456,9 +540,12 @@ stream_free(struct stream **sp)
     loop_timer_clear(&s->idle);
     loop_fd_free(&s->watch);
     SSL_free(s->ssl);
+    SSL_free(s->ssl_next);
     close(s->fd);
     buf_wipe(&s->in);
     buf_wipe(&s->out);
+    free(s->error);
+    free(s->peer);
     free(s);
 }
 
@@ -471,23 +558,19 @@ stream_input(const struct stream *s)
 void
 stream_consume(struct stream *s, size_t n)
 {
-    s->in_start += n;
-    if (s->in_start >= s->in.len) {
-        s->in_start = 0;
-        /* An idle client must not keep a buffer; a busy one may. */
-        if (s->in.cap > READ_CHUNK + 1)
-            buf_clear(&s->in);
-        else
-            buf_reset(&s->in);
-    }
+    size_t left = s->in.len - s->in_start;
+
+    s->in_start += n < left ? n : left;
+    if (s->in_start == s->in.len)
+        input_compact(s);
     stream_update(s);
 }
 
 void
 stream_again(struct stream *s)
 {
-    if (s->in.len > s->in_start)
-        show_input(s);
+    s->show = true;
+    loop_task_soon(&s->task);
 }
 
 void
@@ -504,7 +587,7 @@ stream_write(struct stream *s, const void *p, size_t n)
     }
     if (stream_pending(s) > s->low)
         s->above_low = true;
-    stream_update(s);
+    loop_task_soon(&s->task);
 }
 
 void
@@ -545,8 +628,7 @@ stream_resume(struct stream *s)
     if (!s->suspended)
         return;
     s->suspended = false;
-    if (s->in.len > s->in_start)
-        show_input(s);
+    stream_again(s);
     stream_update(s);
 }
 
@@ -559,8 +641,12 @@ stream_is_suspended(const struct stream *s)
 void
 stream_finish(struct stream *s)
 {
+    if (s->finishing || s->closed)
+        return;
     s->finishing = true;
     s->suspended = false;
+    if (stream_pending(s))
+        loop_task_soon(&s->task);
     stream_update(s);
 }
 
@@ -568,6 +654,8 @@ void
 stream_set_idle(struct stream *s, int64_t ms)
 {
     s->idle_ms = ms;
+    if (s->closed || s->lingering)
+        return;
     if (ms)
         loop_timer_set(&s->idle, ms);
     else

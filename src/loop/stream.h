@@ -18,7 +18,8 @@ struct tls_server;
 
 struct stream_events {
     /* There is input that was not seen yet; take what you want with
-     * stream_consume(). Not called while suspended. */
+     * stream_consume(), the rest is shown again when more has come. Not
+     * called while suspended. Any callback may free the stream. */
     void (*on_input)(void *arg);
     /* The output fell below the low-water mark. May be NULL. */
     void (*on_drain)(void *arg);
@@ -54,21 +55,27 @@ void stream_printf(struct stream *, const char *fmt, ...)
 /* Bytes that wait to go out. */
 size_t stream_pending(const struct stream *);
 
-/* No on_input until resumed; a peer that leaves is still noticed. */
+/* No on_input until resumed; a peer that leaves is still noticed (one that
+ * only closes its side for sending counts as gone, as TCP cannot tell). */
 void stream_suspend(struct stream *);
 void stream_resume(struct stream *);
 bool stream_is_suspended(const struct stream *);
 
-/* Closes after the output is gone, then on_close(NULL). Input is ignored. */
+/* Closes after the output is gone, then on_close(NULL). Input is ignored; the
+ * peer gets up to a second to read the end before the line is cut. */
 void stream_finish(struct stream *);
 
-/* Upgrade: plaintext that is already here is dropped (RFC 3207 section 6),
- * what was written before goes out in clear first. */
+/* Upgrade: plaintext that is already here is dropped (RFC 3207 section 6,
+ * RFC 9051 section 6.2.1), what was written before goes out in clear first,
+ * what is written after waits for TLS. Once in a stream's life. */
 void stream_start_tls(struct stream *, struct tls_server *);
-/* host: verified name. */
+/* The client's side; host: the name or address that is verified. */
 void stream_connect_tls(struct stream *, struct tls_client *,
                         const char *host);
 bool stream_is_tls(const struct stream *);
+/* "AB:CD:..." SHA-256 of the peer's verified certificate; false if it has
+ * shown none. */
+bool stream_tls_peer(const struct stream *, char out[96]);
 
 /* on_close(E_RETRY "idle") after so long without input; 0: never. */
 void stream_set_idle(struct stream *, int64_t ms);

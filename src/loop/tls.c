@@ -74,6 +74,9 @@ tls_server_new(const char *cert_path, const char *key_path,
 
     ERR_clear_error();
     SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
+    /* Tickets resume without memory of ours; one is enough. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(ctx, 1);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_path) != 1) {
         tls_err(e, E_INPUT, cert_path);
         SSL_CTX_free(ctx);
@@ -99,18 +102,49 @@ tls_server_free(struct tls_server **sp)
     *sp = NULL;
 }
 
-void
-tls_server_fingerprint(const struct tls_server *s, char out[96])
+static bool
+fingerprint(const X509 *x, char out[96])
 {
-    X509 *x = SSL_CTX_get0_certificate(s->ctx);
     unsigned char md[32];
     unsigned n = 0;
 
     out[0] = '\0';
     if (!x || !X509_digest(x, EVP_sha256(), md, &n))
-        return;
+        return false;
     for (unsigned i = 0; i < n; i++)
         snprintf(out + 3 * i, 4, "%02X%s", md[i], i + 1 < n ? ":" : "");
+    return true;
+}
+
+void
+tls_server_fingerprint(const struct tls_server *s, char out[96])
+{
+    fingerprint(SSL_CTX_get0_certificate(s->ctx), out);
+}
+
+bool
+tls_peer_fingerprint(const SSL *ssl, char out[96])
+{
+    return fingerprint(SSL_get0_peer_certificate(ssl), out);
+}
+
+int
+tls_server_ask_client(struct tls_server *s, const char *ca_path,
+                      bool required, struct err *e)
+{
+    STACK_OF(X509_NAME) *names;
+
+    ERR_clear_error();
+    names = SSL_load_client_CA_file(ca_path);
+    if (!names || SSL_CTX_load_verify_file(s->ctx, ca_path) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return tls_err(e, E_INPUT, ca_path);
+    }
+    SSL_CTX_set_client_CA_list(s->ctx, names);
+    SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER |
+                                   (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                                             : 0), NULL);
+    return 0;
 }
 
 int
@@ -127,6 +161,18 @@ tls_client_new(const char *ca_path, struct tls_client **out, struct err *e)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     *out = xcalloc(1, sizeof **out);
     (*out)->ctx = ctx;
+    return 0;
+}
+
+int
+tls_client_use(struct tls_client *c, const char *cert_path,
+               const char *key_path, struct err *e)
+{
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(c->ctx, cert_path) != 1)
+        return tls_err(e, E_INPUT, cert_path);
+    if (SSL_CTX_use_PrivateKey_file(c->ctx, key_path, SSL_FILETYPE_PEM) != 1)
+        return tls_err(e, E_INPUT, key_path);
     return 0;
 }
 

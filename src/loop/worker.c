@@ -75,8 +75,22 @@ job_finish(struct worker *w, struct worker_job *job)
     struct err err = job->err;
 
     w->load--;
+    job->end = &err;
     job->done(job, op_wanted(op));
     op_finish(&op, err.code ? &err : NULL);
+}
+
+/* A job that was never run has no result to give. */
+static void
+job_refuse(struct worker *w, struct worker_job *job)
+{
+    struct op *op = job->op;
+    struct err err = job->err;
+
+    w->load--;
+    job->end = &err;
+    job->done(job, err.code == E_RETRY);
+    op_finish(&op, &err);
 }
 
 static void
@@ -154,7 +168,7 @@ worker_free(struct worker **wp)
 
         list_remove(&job->node);
         err_set(&job->err, E_CANCELED, "shutting down");
-        job_finish(w, job);
+        job_refuse(w, job);
     }
     while (!list_is_empty(&w->done)) {
         struct worker_job *job =
@@ -187,7 +201,7 @@ job_stop(void *self)
     if (!waits)
         return;
     err_set(&job->err, E_CANCELED, "canceled");
-    job_finish(w, job);
+    job_refuse(w, job);
 }
 
 struct op *
@@ -202,11 +216,23 @@ worker_run(struct worker *w, struct worker_job *job, op_done_fn *done,
     list_init(&job->node);
     job->state = JOB_WAITS;
     w->load++;
+    if (w->load > WORKER_QUEUE) {
+        err_set(&job->err, E_RETRY, "worker %s has %u jobs waiting", w->name,
+                WORKER_QUEUE);
+        job_refuse(w, job);
+        return op;
+    }
     pthread_mutex_lock(&w->lock);
     list_add(&w->waiting, &job->node);
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
     return op;
+}
+
+void
+worker_job_fail(struct worker_job *job, const struct err *err)
+{
+    *job->end = *err;
 }
 
 size_t

@@ -24,7 +24,8 @@ struct mime_limits {
     size_t header_bytes; /* read per header section */
     unsigned params;     /* read per field */
 };
-/* 100 deep, 10,000 parts, 10,000 fields, 1 MiB of header, 200 parameters. */
+/* 100 deep, 10,000 parts, 10,000 fields, 1 MiB of header, 100 parameters. A
+ * depth above 500 counts as 500. */
 extern const struct mime_limits mime_limits_usual;
 
 enum {
@@ -43,6 +44,7 @@ enum {
 struct mime_param {
     const char *name;  /* lower case */
     const char *value; /* RFC 2231 joined, UTF-8; else the bytes as they are */
+    bool extended;     /* it was RFC 2231 encoded */
     struct mime_param *next;
 };
 

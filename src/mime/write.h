@@ -38,7 +38,7 @@ struct mime_change {
     bool top;  /* put it in front of all other fields instead */
     bool keep; /* take nothing out, only add */
 };
-/* raw: a whole message or entity. Changes apply in the order given, each
+/* raw: a whole message or entity. Changes apply in the order given (at most 64), each
  * field is judged by the first change that names it. */
 int mime_write_changed(struct slice raw, const struct mime_change *changes,
                        size_t count, struct buf *out, struct err *e);
@@ -51,8 +51,8 @@ bool mime_is_crlf(struct slice raw); /* no bare CR or LF in it */
  * that is 8bit or binary, or has lines over 998, blanks at line ends, or a
  * line that begins with "From ", under quoted-printable or base64; the
  * Content-Transfer-Encoding fields follow. Other bytes stay; multipart/signed
- * and multipart/encrypted stay as they are. E_INPUT for what cannot be done
- * (8bit inside a signed part or in a header of a part). */
+ * and multipart/encrypted stay as they are, header fields too. E_INPUT for
+ * what cannot be done (8bit inside a signed part). */
 int mime_write_7bit(struct slice raw, const struct mime_limits *limits,
                     struct buf *out, struct err *e);
 

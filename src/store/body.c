@@ -179,6 +179,7 @@ save_done(struct worker_job *job, bool wanted)
             body_commit(j->store, j->message, j->body, j->digest, j->replace,
                         &job->err);
         if (job->err.code) {
+            worker_job_fail(job, &job->err);
             store_full_hint(j->store, &job->err);
             body_forget(j->store, j->body);
         }
@@ -275,7 +276,8 @@ load_done(struct worker_job *job, bool wanted)
         size_t limit = j->out->limit;
 
         if (j->bytes.len > limit)
-            err_set(&job->err, E_LIMIT, "larger than %zu bytes", limit);
+            worker_job_fail(job, &(struct err){E_LIMIT, "the file is larger "
+                                                        "than it may be"});
         else if (!j->out->len) {
             buf_clear(j->out);
             *j->out = j->bytes;

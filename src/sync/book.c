@@ -28,31 +28,6 @@ struct book {
     struct arena *arena; /* of one item */
 };
 
-/* Categories as IMAP keywords: atoms as they are; what is no atom goes in
- * modified UTF-7 by the store's reader side, so here only blanks and the
- * atom-specials are coded. "%" starts a code of two hex digits. */
-static void
-keyword_add(struct buf *b, const char *name)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    if (!*name)
-        return;
-    if (b->len)
-        buf_addc(b, ' ');
-    for (; *name; name++) {
-        unsigned char c = (unsigned char)*name;
-
-        if (c <= 0x20 || c >= 0x7f || strchr("(){%*\"\\]&", c)) {
-            buf_addc(b, '&');
-            buf_addc(b, digits[c >> 4]);
-            buf_addc(b, digits[c & 15]);
-        } else {
-            buf_addc(b, (char)c);
-        }
-    }
-}
-
 int
 sync_book_stage(struct store *store, int64_t folder, const struct eas_item *it,
                 struct err *e)
@@ -79,7 +54,7 @@ sync_book_stage(struct store *store, int64_t folder, const struct eas_item *it,
     int rc;
 
     for (size_t i = 0; i < it->ncategories; i++)
-        keyword_add(&words, it->categories[i]);
+        sync_keyword_add(&words, it->categories[i]);
     item.categories = words.len ? words.data : "";
     rc = store_stage_add(store, folder, (int)it->kind, &item, e);
     buf_clear(&words);
@@ -150,8 +125,14 @@ item_there(struct book *b, int kind, const struct store_item *it,
         return item_known(b, &m, it, e);
     if (!found && kind == EAS_ITEM_CHANGE && !(it->has & STORE_HAS_CONTENT))
         return 0; /* a flag of something that we never saw */
-    if (found && store_message_gone(b->store, m.id, e))
-        return -1; /* the id was given to another message */
+    /* The id was given to another message. In a relist the old one may come
+     * under another id yet: it only loses this one. */
+    if (found && b->state == STORE_FOLDER_RELISTING) {
+        if (store_message_bind(b->store, m.id, b->folder, "", e))
+            return -1;
+    } else if (found && store_message_gone(b->store, m.id, e)) {
+        return -1;
+    }
     return item_new(b, it, e);
 }
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/slice.h"
 #include "eas/eas.h"
 #include "loop/op.h"
 #include "store/folder.h"
@@ -40,6 +41,15 @@ struct sync_book {
 int sync_book_commit(struct store *, int64_t folder, const struct sync_book *,
                      bool *again_out, struct err *e);
 
+/* ---- keyword.c: Categories as IMAP keywords and back ---- */
+
+struct arena;
+struct buf;
+/* Adds " WORD"; what is no atom goes in modified UTF-7 (SPEC section 6). */
+void sync_keyword_add(struct buf *words, const char *category);
+/* The Category that a keyword stands for. */
+const char *sync_keyword_category(struct arena *, struct slice keyword);
+
 /* ---- pull.c, push.c, bodies.c: each one operation ---- */
 
 /* Sync of one folder until nothing more is available. */
@@ -52,13 +62,13 @@ struct op *sync_push(struct sync *, int64_t collection, op_done_fn *done,
 struct op *sync_bodies(struct sync *, size_t *n_out, op_done_fn *done,
                        void *arg);
 
-/* ---- what these need of struct sync ---- */
+/* ---- what these need of struct sync (sync.c) ---- */
 
 struct loop *sync_loop(struct sync *);
 struct store *sync_store(struct sync *);
 struct eas *sync_eas(struct sync *);
 const char *sync_name(const struct sync *);
-int sync_filter(const struct sync *); /* FilterType of sync_window */
+int sync_filter(const struct sync *);
 /* The folder must be pulled in the next round; 0: the folder list. */
 void sync_mark(struct sync *, int64_t folder);
 /* Not before `ms` from now. */

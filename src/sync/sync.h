@@ -13,7 +13,6 @@
 
 struct eas;
 struct loop;
-struct settings_account;
 struct store;
 struct sync;
 
@@ -22,11 +21,13 @@ struct sync_config {
     const char *account; /* for logs */
     struct store *store;
     struct eas *eas;
-    const struct settings_account *settings;
+    int filter;         /* FilterType of sync_window, 0 all (commands.md 4.2) */
+    int64_t interval;   /* seconds between timed Syncs, 0: 300 */
 };
 struct sync *sync_new(const struct sync_config *);
 void sync_free(struct sync **);
-void sync_settings(struct sync *, const struct settings_account *);
+/* A new sync_window: folders are synchronised with it from now on. */
+void sync_set_filter(struct sync *, int filter);
 /* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;
  * errors are retried with back-off inside and shown in sync_status(). */
 void sync_start(struct sync *);

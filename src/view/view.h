@@ -73,19 +73,21 @@ void views_prepare_start(struct views *);
 
 struct buf;
 struct smime_report;
-struct certs_verdict;
+struct smime_verdict;
 
 struct view_render_ask {
     struct slice raw;                  /* as the server gave it */
     const struct smime_report *report; /* of smime_open() */
-    const struct certs_verdict *trust; /* may be NULL: no signer */
+    const struct smime_verdict *verdict;
     const char *authserv_id;
-    int64_t now;
+    struct slice top;                  /* recorded fields: used word for word
+                                          in place of new ones; empty: none */
+    const char *harvest;               /* fingerprint, or NULL */
     bool undecryptable_original;       /* leave it as it came */
 };
-/* The readable message: own fields removed where forged (RFC 8601 section 5),
- * verdict on top, payload under the outer header. `top_out` gets the fields
- * that were added, word for word. */
+/* The readable message: fields that claim to be ours removed (RFC 8601
+ * section 5), the verdict on top, the payload under the outer header. top_out
+ * gets the fields that were put on top, word for word. */
 int view_render(const struct view_render_ask *, struct buf *out,
                 struct buf *top_out, struct err *e);
 

@@ -209,6 +209,9 @@ urls(void)
     CHECK_INT(http_check_library(&e), 0);
 }
 
+#define CHUNKED                                                      \
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 static void
 parser(void)
 {
@@ -216,27 +219,41 @@ parser(void)
         const char *text;
         int want;
     } rows[] = {
-        {"GET / HTTP/1.1\r\n\r\n", 1},
-        {"\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n", 1},
-        {"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 1},
-        {"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", 0},
-        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-         "2\r\nab\r\n1;x=y\r\nc\r\n0\r\nT: x\r\n\r\n",
-         1},
-        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 1},
+        {"\r\nGET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n", 1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab", 0},
+        {CHUNKED "2\r\nab\r\n1 ;x=y\r\nc\r\n0\r\nT: x\r\n\r\n", 1},
+        {"GET / HTTP/1.0\r\n\r\n", 1},
+        {"GET / HTTP/1.1\r\n\r\n", -1},
+        {"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
          "Content-Length: 3\r\n\r\n",
          -1},
-        {"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+         "Content-Length: 3\r\n\r\n",
          -1},
-        {"POST / HTTP/1.1\r\nContent-Length: -3\r\n\r\n", -1},
-        {"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n", -1},
-        {"GET / HTTP/1.1\nA: b\n\n", -1},
-        {"GET / HTTP/1.1\r\nA : b\r\n\r\n", -1},
-        {"GET / HTTP/1.1\r\n folded\r\n\r\n", -1},
-        {"GET / HTTP/2.0\r\n\r\n", -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\n", -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\n", -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n", -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 999999\r\n\r\n",
+         -1},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked"
+         "\r\n\r\n",
+         -1},
+        {"GET / HTTP/1.1\nHost: a\n\n", -1},
+        {"GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", -1},
+        {"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", -1},
+        {"GET / HTTP/1.1\r\nHost: a\r\nA: b\001\r\n\r\n", -1},
+        {"GET / HTTP/1.1\r\nHost: a\r\nA: b\rc\r\n\r\n", -1},
+        {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", -1},
         {"GET /\r\n\r\n", -1},
-        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n",
-         -1},
+        {CHUNKED "fffffffff\r\n", -1},
+        {CHUNKED "0x2\r\nab\r\n0\r\n\r\n", -1},
+        {CHUNKED " 2\r\nab\r\n0\r\n\r\n", -1},
+        {CHUNKED "2 \r\nab\r\n0\r\n\r\n", -1},
+        {CHUNKED "2\r\nabc\r\n0\r\n\r\n", -1},
+        {CHUNKED "\r\n", -1},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

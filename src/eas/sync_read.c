@@ -1,0 +1,350 @@
+/*
+ * The answer of Sync, taken apart while it is decoded: each item becomes a
+ * small tree of its own, is given to the caller and forgotten, so the size
+ * of the answer does not matter. Called by sync.c.
+ *
+ * Servers differ in the order of the elements, so nothing here depends on
+ * it, and the innermost Status says what happened (MS-ASCMD 2.2.2).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "eas/sync_private.h"
+#include "wbxml/read.h"
+
+#define ITEM_NODES 4000 /* 300 categories and a long flag fit */
+#define ITEM_TEXT ((size_t)1 << 20)
+#define ITEM_CATEGORIES 300
+
+struct reader {
+    struct sync_call *s;
+    unsigned path[8]; /* the tags above the element that is read */
+    unsigned depth, skip;
+    struct arena *arena;
+    struct wbxml_builder item;
+    bool in_item, in_response;
+    struct buf text; /* of Status, SyncKey and the like */
+    long root_status, status;
+    bool has_collection;
+};
+
+/* ---- values */
+
+/* YYYY-MM-DDTHH:MM:SS[.mmm]Z, or the compact form (MS-ASDTYPE 2.3). */
+static int64_t
+parse_date(struct slice s)
+{
+    struct tm t = {0};
+    char text[40];
+    int64_t when;
+
+    if (!slice_copy(slice_trim(s), text, sizeof text) ||
+        (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon,
+                &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec) != 6 &&
+         sscanf(text, "%4d%2d%2dT%2d%2d%2d", &t.tm_year, &t.tm_mon, &t.tm_mday,
+                &t.tm_hour, &t.tm_min, &t.tm_sec) != 6) ||
+        t.tm_year < 1970 || t.tm_year > 2200 || t.tm_mon < 1 || t.tm_mon > 12 ||
+        t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
+        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60)
+        return -1;
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    when = (int64_t)timegm(&t);
+    return when < 0 ? -1 : when;
+}
+
+static const char *
+text_of(const struct wbxml_node *data, unsigned tag)
+{
+    return wbxml_text(data, tag, 0).p;
+}
+
+/* The children of Flag as "Name=value" lines: kept, so that a flag set by
+ * another program can be shown and is not overwritten. */
+static struct slice
+flag_lines(struct arena *a, const struct wbxml_node *flag)
+{
+    struct buf lines = BUF_INIT(8192);
+    struct slice kept;
+
+    for (const struct wbxml_node *n = flag->child; n; n = n->next) {
+        size_t before = lines.len;
+
+        if (slice_has(n->text, '\n') || slice_has(n->text, '\0') ||
+            buf_addf(&lines, "%s=", wbxml_tag_name(n->tag)) ||
+            buf_add_slice(&lines, n->text) || buf_addc(&lines, '\n'))
+            buf_truncate(&lines, before);
+    }
+    kept = arena_slice(a, buf_slice(&lines));
+    buf_clear(&lines);
+    return kept;
+}
+
+static void
+read_flag(struct arena *a, const struct wbxml_node *data, struct eas_item *out)
+{
+    const struct wbxml_node *flag = wbxml_find(data, EMAIL_FLAG, 0);
+    long status;
+
+    if (!flag)
+        return;
+    out->has |= EAS_HAS_FLAG;
+    status = wbxml_number(flag, 0, EMAIL_STATUS, 0);
+    out->flag_status = status >= 0 && status <= 2 ? (int)status : 0;
+    if (flag->child)
+        out->flag_detail = flag_lines(a, flag);
+}
+
+static void
+read_categories(struct arena *a, const struct wbxml_node *data,
+                struct eas_item *out)
+{
+    const struct wbxml_node *list = wbxml_find(data, EMAIL_CATEGORIES, 0);
+    const struct wbxml_node *n = wbxml_find(list, EMAIL_CATEGORY, 0);
+    const char **names;
+
+    if (!list)
+        return;
+    out->has |= EAS_HAS_CATEGORIES;
+    names = arena_alloc(a, ITEM_CATEGORIES * sizeof *names);
+    for (; n && out->ncategories < ITEM_CATEGORIES; n = wbxml_again(n))
+        if (n->text.n)
+            names[out->ncategories++] = n->text.p;
+    out->categories = names;
+}
+
+/* Whole items have a sender or a date or a body; a change of Read alone has
+ * none of them (MS-ASEMAIL 3.2.5.4.1). */
+static void
+read_content(const struct wbxml_node *data, struct eas_item *out)
+{
+    struct slice date = wbxml_text(data, EMAIL_DATE_RECEIVED, 0);
+    long size = wbxml_number(data, 0, BASE_BODY, BASE_ESTIMATED_DATA_SIZE, 0);
+
+    out->from = text_of(data, EMAIL_FROM);
+    out->to = text_of(data, EMAIL_TO);
+    out->cc = text_of(data, EMAIL_CC);
+    out->bcc = text_of(data, EMAIL2_BCC);
+    out->reply_to = text_of(data, EMAIL_REPLY_TO);
+    out->subject = text_of(data, EMAIL_SUBJECT);
+    out->message_class = text_of(data, EMAIL_MESSAGE_CLASS);
+    out->received = date.p ? parse_date(date) : -1;
+    out->estimated_size = size > 0 ? (uint64_t)size : 0;
+    out->importance = (int)wbxml_number(data, 1, EMAIL_IMPORTANCE, 0);
+    out->draft = wbxml_number(data, 0, EMAIL2_IS_DRAFT, 0) == 1;
+    out->conversation_id = wbxml_text(data, EMAIL2_CONVERSATION_ID, 0);
+    if (out->from || date.p || out->subject || wbxml_has(data, BASE_BODY, 0))
+        out->has |= EAS_HAS_CONTENT;
+}
+
+static bool
+item_read(struct arena *a, const struct wbxml_node *n, struct eas_item *out)
+{
+    const struct wbxml_node *data = wbxml_find(n, AIRSYNC_APPLICATION_DATA, 0);
+    struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
+
+    *out = (struct eas_item){.received = -1, .importance = 1};
+    switch (n->tag) {
+    case AIRSYNC_ADD:
+        out->kind = EAS_ITEM_ADD;
+        break;
+    case AIRSYNC_CHANGE:
+        out->kind = EAS_ITEM_CHANGE;
+        break;
+    case AIRSYNC_DELETE:
+        out->kind = EAS_ITEM_DELETE;
+        break;
+    case AIRSYNC_SOFT_DELETE:
+        out->kind = EAS_ITEM_SOFT_DELETE;
+        break;
+    default:
+        return false;
+    }
+    if (!id.n || id.n > EAS_ID_MAX || slice_has(id, '\0'))
+        return false;
+    out->server_id = id.p;
+    if (!data)
+        return true;
+    if (wbxml_has(data, EMAIL_READ, 0))
+        out->has |= EAS_HAS_READ;
+    out->read = wbxml_number(data, 0, EMAIL_READ, 0) == 1;
+    if (wbxml_has(data, EMAIL2_LAST_VERB_EXECUTED, 0))
+        out->has |= EAS_HAS_VERB;
+    out->last_verb = (int)wbxml_number(data, 0, EMAIL2_LAST_VERB_EXECUTED, 0);
+    read_flag(a, data, out);
+    read_categories(a, data, out);
+    read_content(data, out);
+    return true;
+}
+
+/* ---- one entry of Commands or Responses is complete */
+
+static void
+response_take(struct reader *r, const struct wbxml_node *n)
+{
+    struct eas_sync_answer *out = r->s->out;
+    struct eas_sync_failure *f;
+    struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
+    long status = wbxml_number(n, 1, AIRSYNC_STATUS, 0);
+
+    if (status == 1 || !id.n || id.n > EAS_ID_MAX ||
+        out->nfailures >= 2 * EAS_SYNC_CHANGES_MAX)
+        return;
+    out->failures = xrealloc(out->failures,
+                             (out->nfailures + 1) * sizeof *out->failures);
+    f = &out->failures[out->nfailures++];
+    f->server_id = eas_dup_id(id);
+    eas_status_set(EAS_CMD_SYNC, (int)status, &f->status, &f->reaction);
+}
+
+static int
+entry_take(struct reader *r, struct err *e)
+{
+    struct eas_item item;
+    int rc = 0;
+
+    if (r->in_response)
+        response_take(r, r->item.root);
+    else if (item_read(r->arena, r->item.root, &item) && r->s->on_item)
+        rc = r->s->on_item(r->s->item_arg, &item, e);
+    wbxml_builder_clear(&r->item);
+    arena_reset(r->arena);
+    r->in_item = false;
+    return rc;
+}
+
+/* ---- events */
+
+static unsigned
+parent_of(const struct reader *r)
+{
+    return r->depth ? r->path[r->depth - 1] : 0;
+}
+
+static int
+on_start(void *arg, unsigned tag, struct err *e)
+{
+    struct reader *r = arg;
+    unsigned parent = parent_of(r);
+
+    if (r->in_item)
+        return wbxml_builder_start(&r->item, tag, e);
+    if (!r->depth && tag != AIRSYNC_SYNC)
+        return err_set(e, E_RETRY, "the server answered %s instead of Sync",
+                       wbxml_tag_name(tag));
+    if (parent == AIRSYNC_COMMANDS || parent == AIRSYNC_RESPONSES) {
+        r->in_item = true;
+        r->in_response = parent == AIRSYNC_RESPONSES;
+        wbxml_builder_init(&r->item, r->arena, ITEM_NODES, ITEM_TEXT);
+        return wbxml_builder_start(&r->item, tag, e);
+    }
+    if (r->depth >= ARRAY_LEN(r->path)) {
+        r->skip++;
+        return 0;
+    }
+    if (tag == AIRSYNC_MORE_AVAILABLE && parent == AIRSYNC_COLLECTION)
+        r->s->out->more = true;
+    if (tag == AIRSYNC_COLLECTION)
+        r->has_collection = true;
+    r->path[r->depth++] = tag;
+    buf_reset(&r->text);
+    return 0;
+}
+
+static int
+on_bytes(void *arg, struct slice s, struct err *e)
+{
+    struct reader *r = arg;
+
+    if (r->in_item)
+        return wbxml_builder_bytes(&r->item, s, e);
+    buf_add_slice(&r->text, s); /* too long is no key of ours: see `over` */
+    return 0;
+}
+
+static void
+value_take(struct reader *r, unsigned tag, unsigned parent)
+{
+    struct slice text = buf_slice(&r->text);
+    uint32_t v;
+
+    if (r->text.over)
+        return;
+    if (tag == AIRSYNC_STATUS && slice_u32(slice_trim(text), &v)) {
+        if (parent == AIRSYNC_COLLECTION)
+            r->status = (long)v;
+        else if (parent == AIRSYNC_SYNC)
+            r->root_status = (long)v;
+    } else if (tag == AIRSYNC_SYNC_KEY && parent == AIRSYNC_COLLECTION &&
+               text.n && !slice_has(text, '\0')) {
+        free(r->s->out->key);
+        r->s->out->key = slice_dup(text);
+    }
+}
+
+static int
+on_end(void *arg, unsigned tag, struct err *e)
+{
+    struct reader *r = arg;
+
+    if (r->in_item) {
+        if (wbxml_builder_end(&r->item, e))
+            return -1;
+        return r->item.at ? 0 : entry_take(r, e);
+    }
+    if (r->skip) {
+        r->skip--;
+        return 0;
+    }
+    r->depth--;
+    value_take(r, tag, parent_of(r));
+    buf_reset(&r->text);
+    return 0;
+}
+
+/* ---- */
+
+static int
+answer_settle(struct reader *r, struct err *e)
+{
+    struct eas_sync_answer *out = r->s->out;
+    long status = r->status ? r->status : r->root_status ? r->root_status : 1;
+
+    eas_status_set(EAS_CMD_SYNC, (int)status, &out->status, &out->reaction);
+    if (out->reaction != EAS_OK)
+        return 0;
+    if (!r->has_collection && !r->root_status)
+        return err_set(e, E_RETRY, "Sync was answered without a collection");
+    if (!out->key) {
+        /* A bare "fine": as good as an empty answer. */
+        out->empty = true;
+        out->more = false;
+        return 0;
+    }
+    /* More with the same key would go on for ever. */
+    if (out->more && !strcmp(out->key, r->s->key))
+        out->more = false;
+    return 0;
+}
+
+int
+eas_sync_read(struct sync_call *s, struct slice body, struct err *e)
+{
+    struct reader r = {.s = s, .arena = arena_new()};
+    struct wbxml_events events = {on_start, on_bytes, on_end, &r};
+    int rc;
+
+    buf_init(&r.text, EAS_ID_MAX);
+    rc = wbxml_read(body, &events, NULL, e);
+    if (rc && e && e->code == E_INPUT)
+        e->code = E_RETRY; /* a torn answer: the same request again */
+    if (!rc)
+        rc = answer_settle(&r, e);
+    wbxml_builder_clear(&r.item);
+    buf_clear(&r.text);
+    arena_free(&r.arena);
+    return rc;
+}

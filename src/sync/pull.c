@@ -1,0 +1,219 @@
+/*
+ * Sync of one folder until nothing more is available: priming, the windows,
+ * what a status asks for. Called by the round in sync.c; booking is book.c.
+ */
+#include "sync/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/now.h"
+#include "eas/status.h"
+#include "loop/flow.h"
+
+#define WINDOW 512u
+#define RELIST_WAIT_MS ((int64_t)600000)
+#define RESETS_MAX 2
+#define REST_MS ((int64_t)3600000)
+
+struct pull {
+    struct op *op;
+    struct flow flow;
+    struct sync *sync;
+    int64_t folder, began;
+    struct eas_sync_answer answer;
+    char *key;           /* that was sent */
+};
+
+static flow_step_fn pull_prime, pull_primed, pull_ask, pull_book;
+
+static flow_step_fn *const pull_steps[] = {
+    pull_prime,  /* key "0" gets a first key */
+    pull_primed, /* which is booked */
+    pull_ask,    /* a window of items, staged as they come */
+    pull_book,   /* stage and key in one transaction; again while more */
+    NULL,
+};
+
+static void
+pull_end(void *self, const struct err *err)
+{
+    struct pull *p = self;
+    struct op *op = p->op;
+    struct err copy = err ? *err : (struct err){0};
+
+    eas_sync_answer_clear(&p->answer);
+    free(p->key);
+    free(p);
+    op_finish(&op, copy.code ? &copy : NULL);
+}
+
+static void
+pull_stop(void *self)
+{
+    struct pull *p = self;
+
+    flow_cancel(&p->flow);
+}
+
+struct op *
+sync_pull(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
+{
+    struct pull *p = xcalloc(1, sizeof *p);
+
+    p->sync = s;
+    p->folder = folder;
+    p->op = op_new(pull_stop, p, done, arg);
+    flow_start(&p->flow, pull_steps, pull_end, p);
+    return p->op;
+}
+
+/* What a status of the collection asks for. FLOW_NEXT: it was good. */
+static enum flow_next
+pull_react(struct pull *p)
+{
+    struct store *store = sync_store(p->sync);
+    const struct store_folder *f = store_folder_get(store, p->folder);
+    struct err e;
+
+    switch (p->answer.reaction) {
+    case EAS_OK:
+        return FLOW_NEXT;
+    case EAS_KEY0:
+        if (!f)
+            return FLOW_DONE;
+        log_notice("sync", "account=%s folder=%lld status=%d key lost, "
+                           "listing again",
+                   sync_name(p->sync), (long long)p->folder,
+                   p->answer.status);
+        if (store_folder_reset(store, p->folder, &e))
+            return flow_fail_err(&p->flow, &e);
+        f = store_folder_get(store, p->folder);
+        /* After two in a row the folder rests (SPEC section 5, Reset). */
+        if (f && f->resets > RESETS_MAX)
+            sync_mark_later(p->sync, p->folder, REST_MS);
+        else
+            sync_mark(p->sync, p->folder);
+        return FLOW_DONE;
+    case EAS_FOLDERSYNC:
+    case EAS_GONE:
+        sync_mark(p->sync, 0);
+        sync_mark_later(p->sync, p->folder, 2000);
+        return FLOW_DONE;
+    default:
+        eas_status_err(&e, EAS_CMD_SYNC, p->answer.status);
+        return flow_fail_err(&p->flow, &e);
+    }
+}
+
+static enum flow_next
+pull_prime(void *self)
+{
+    struct pull *p = self;
+    const struct store_folder *f =
+        store_folder_get(sync_store(p->sync), p->folder);
+    struct eas_sync_ask ask = {0};
+
+    if (!f || !*f->server_id)
+        return FLOW_DONE; /* went meanwhile */
+    if (strcmp(f->key, "0") != 0)
+        return FLOW_NEXT;
+    ask.collection = f->server_id;
+    ask.key = "0";
+    ask.filter = sync_filter(p->sync);
+    return flow_wait(&p->flow, eas_sync(sync_eas(p->sync), &ask, &p->answer,
+                                        flow_wake, &p->flow));
+}
+
+static enum flow_next
+pull_primed(void *self)
+{
+    struct pull *p = self;
+    enum flow_next next;
+    struct err e;
+
+    if (!p->answer.key && !p->answer.status)
+        return FLOW_NEXT; /* it had a key */
+    next = pull_react(p);
+    if (next != FLOW_NEXT)
+        return next;
+    if (!p->answer.key || strcmp(p->answer.key, "0") == 0)
+        return flow_fail(&p->flow, E_REMOTE,
+                         "the server gave no key for the folder");
+    if (store_folder_set_key(sync_store(p->sync), p->folder, p->answer.key,
+                             &e))
+        return flow_fail_err(&p->flow, &e);
+    eas_sync_answer_clear(&p->answer);
+    return FLOW_NEXT;
+}
+
+static int
+pull_item(void *arg, const struct eas_item *it, struct err *e)
+{
+    struct pull *p = arg;
+
+    return sync_book_stage(sync_store(p->sync), p->folder, it, e);
+}
+
+static enum flow_next
+pull_ask(void *self)
+{
+    struct pull *p = self;
+    struct store *store = sync_store(p->sync);
+    const struct store_folder *f = store_folder_get(store, p->folder);
+    struct eas_sync_ask ask = {0};
+    struct err e;
+
+    if (!f)
+        return FLOW_DONE;
+    /* What a broken answer left behind. */
+    if (store_stage_clear(store, p->folder, &e))
+        return flow_fail_err(&p->flow, &e);
+    f = store_folder_get(store, p->folder);
+    free(p->key);
+    p->key = xstrdup(f->key);
+    p->began = now_ms();
+    ask.collection = f->server_id;
+    ask.key = p->key;
+    ask.get_changes = true;
+    ask.list_only = true;
+    ask.window = WINDOW;
+    ask.filter = sync_filter(p->sync);
+    ask.on_item = pull_item;
+    ask.item_arg = p;
+    return flow_wait(&p->flow, eas_sync(sync_eas(p->sync), &ask, &p->answer,
+                                        flow_wake, &p->flow));
+}
+
+static enum flow_next
+pull_book(void *self)
+{
+    struct pull *p = self;
+    enum flow_next next = pull_react(p);
+    struct sync_book how = {.began = p->began};
+    bool again, stuck, more;
+    struct err e;
+
+    if (next != FLOW_NEXT)
+        return next;
+    /* MoreAvailable without a new key would go on for ever. */
+    stuck = p->answer.more && p->answer.key &&
+            strcmp(p->answer.key, p->key) == 0;
+    more = p->answer.more && !p->answer.empty && !stuck;
+    how.key = p->answer.empty ? NULL : p->answer.key;
+    how.more = more;
+    if (sync_book_commit(sync_store(p->sync), p->folder, &how, &again, &e))
+        return flow_fail_err(&p->flow, &e);
+    eas_sync_answer_clear(&p->answer);
+    if (again) {
+        if (store_folder_reset(sync_store(p->sync), p->folder, &e))
+            return flow_fail_err(&p->flow, &e);
+        sync_mark_later(p->sync, p->folder, RELIST_WAIT_MS);
+        return FLOW_DONE;
+    }
+    if (!more)
+        return FLOW_DONE;
+    return FLOW_BACK; /* the next window */
+}

@@ -1,0 +1,50 @@
+/*
+ * What the files of room view share.
+ */
+#ifndef SEALPOST_VIEW_PRIVATE_H
+#define SEALPOST_VIEW_PRIVATE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "view/view.h"
+
+struct mime_message;
+
+struct view {
+    unsigned refs;
+    int64_t message;
+    char *bytes;
+    size_t len;
+    struct mime_message *mime;
+    struct list node; /* in the cache */
+    bool cached;
+};
+
+struct views {
+    struct loop *loop;
+    struct worker *crypto;
+    struct store *store;
+    struct eas *eas;
+    struct keys *keys;
+    struct certs *certs;
+    char *authserv_id;
+    bool original; /* undecryptable = original */
+    size_t cache_limit, cache_used;
+    struct list cache; /* most recently used first */
+    struct prepare *prepare;
+};
+
+/* ---- cache.c ---- */
+
+/* A new reference, or NULL. */
+struct view *view_cache_find(struct views *, int64_t message);
+void view_cache_add(struct views *, struct view *);
+/* The message changed or went. */
+void view_cache_drop(struct views *, int64_t message);
+void view_cache_clear(struct views *);
+
+/* ---- prepare.c ---- */
+
+void view_prepare_free(struct prepare **);
+
+#endif
