@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -365,6 +366,10 @@ call_done(CURL *easy, CURLcode code)
         call_free(c);
         return;
     }
+    if (fault_point("http-done")) {
+        err_set(&c->err, E_RETRY, "the answer was lost (fault on purpose)");
+        code = CURLE_RECV_ERROR;
+    }
     if (code != CURLE_OK)
         call_error(c, code);
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
@@ -510,6 +515,12 @@ http_send(struct http *h, const struct http_request *r,
     c->req.max_body = r->max_body ? r->max_body : BODY_MAX;
     c->stall_ms = r->stall_ms ? r->stall_ms : STALL_MS;
     list_init(&c->node);
+    if (fault_point("http")) {
+        err_set(&e, E_RETRY, "the network is away (fault on purpose)");
+        call_free(c);
+        op_finish(&failed, &e);
+        return op;
+    }
     if (h->inside) { /* libcurl takes no new request from a callback */
         err_set(&e, E_BUG, "a request from inside a request's callback");
         call_free(c);
