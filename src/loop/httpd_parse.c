@@ -129,7 +129,8 @@ head_end(struct httpd_parse *p, struct err *e)
     uint64_t n = 0;
 
     /* RFC 9112 3.2 */
-    if (header_count(p, "Host") != 1 && !(p->http10 && !header_count(p, "Host")))
+    if (header_count(p, "Host") > 1 ||
+        (!p->http10 && !header_count(p, "Host")))
         return err_set(e, E_INPUT, "one Host header is needed");
     if (header_count(p, "Transfer-Encoding") + header_count(p, "Content-Length")
         > 1)

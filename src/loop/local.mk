@@ -20,3 +20,8 @@ tests_unit_test_loop_http_SOURCES = tests/unit/test_loop_http.c
 tests_unit_test_loop_http_LDADD = libsp_test.a libsp_loop.a libsp_base.a $(SYS_1)
 tests_unit_test_loop_stream_SOURCES = tests/unit/test_loop_stream.c
 tests_unit_test_loop_stream_LDADD = libsp_test.a libsp_loop.a libsp_base.a $(SYS_1)
+
+check_PROGRAMS += tests/fuzz/fuzz_httpd
+FUZZ_TARGETS += tests/fuzz/fuzz_httpd
+tests_fuzz_fuzz_httpd_SOURCES = tests/fuzz/fuzz_httpd.c
+tests_fuzz_fuzz_httpd_LDADD = $(FUZZ_MAIN) libsp_loop.a libsp_base.a $(SYS_1)

@@ -1,4 +1,17 @@
 noinst_LIBRARIES += libsp_settings.a
 libsp_settings_a_SOURCES = \
-	src/settings/append.h \
-	src/settings/settings.h
+	src/settings/append.c src/settings/append.h \
+	src/settings/check.c \
+	src/settings/diff.c \
+	src/settings/file.c \
+	src/settings/private.h \
+	src/settings/settings.c src/settings/settings.h \
+	src/settings/table.c \
+	src/settings/value.c
+
+check_PROGRAMS += tests/unit/test_settings
+TESTS += tests/unit/test_settings
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
+tests_unit_test_settings_LDADD = libsp_test.a libsp_settings.a libsp_base.a \
+	$(SYS_1)
+EXTRA_DIST += conf/sealpost.conf

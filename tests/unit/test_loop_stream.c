@@ -601,7 +601,7 @@ tls_refused(void)
         CHECK(turn_until(&b.closes, 1));
         if (how < 2)
             CHECK(strstr(b.err.text, "certificate") != NULL);
-        CHECK(memmem(b.got.data, b.got.len, "secret", 6) == NULL);
+        CHECK(!b.got.len || !memmem(b.got.data, b.got.len, "secret", 6));
         CHECK_INT(a.ups + b.ups, 0);
         end_clear(&a);
         end_clear(&b);
@@ -773,6 +773,29 @@ listen_tcp(void)
     listener_free(&l);
 }
 
+/* A socket that somebody else has opened (socket activation). */
+static void
+listen_given(void)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    int given = socket(AF_INET, SOCK_STREAM, 0), fd;
+    struct listener *l;
+    char want[40];
+
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(given, (struct sockaddr *)&in, sizeof in) == 0 &&
+            listen(given, 5) == 0);
+    l = listener_fd(given, on_accept, NULL);
+    snprintf(want, sizeof want, "127.0.0.1:%u", listener_port(l));
+    CHECK_STR(listener_name(l), want);
+    CHECK(fcntl(given, F_GETFD) & FD_CLOEXEC);
+    fd = dial(listener_port(l));
+    CHECK(turn_until(&naccepted, 1));
+    close(fd);
+    accepted_close();
+    listener_free(&l);
+}
+
 static void
 listen_unix(void)
 {
@@ -921,6 +944,7 @@ static const struct test_case cases[] = {
     TEST(last_words),    TEST(upgrade),      TEST(tls_suspended),
     TEST(tls_refused),   TEST(client_certificate),
     TEST(tls_files),     TEST(listen_tcp),   TEST(listen_unix),
+    TEST(listen_given),
     TEST(fair),          TEST(child_input),
 };
 
