@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "loop/worker.h"
 #include "store/private.h"
@@ -57,6 +58,21 @@ body_file(const char *path, struct slice raw, unsigned char digest[32],
     return rc;
 }
 
+/* The file and its row go, unless another message (a copy) has it. */
+static int
+body_release(struct store *s, int64_t body, struct err *e)
+{
+    int64_t others = 0;
+
+    if (db_int(s->db, e, &others, "SELECT count(*) FROM message WHERE"
+                                  " body = ? AND body <> 0", "i", body) < 0)
+        return -1;
+    if (others)
+        return 0;
+    store_file_doom(s, body_path(s, body));
+    return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", body);
+}
+
 static int
 body_attach(struct store *s, int64_t message, int64_t body,
             const unsigned char *digest, bool replace, struct err *e)
@@ -76,12 +92,9 @@ body_attach(struct store *s, int64_t message, int64_t body,
                     "UPDATE message SET body = ?, body_state = ?"
                     " WHERE id = ?",
                     "iii", body, (int64_t)STORE_BODY_PRESENT, message);
-        if (rc == 0 && r.body_id) {
-            store_file_doom(s, body_path(s, r.body_id));
-            rc = db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i",
-                        r.body_id) ||
+        if (rc == 0 && r.body_id)
+            rc = body_release(s, r.body_id, e) ||
                  store_message_renew(s, message, e);
-        }
         c.folder = r.m.folder;
         c.uid = r.m.uid;
         if (rc == 0)
@@ -152,7 +165,7 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
 
 struct save_job {
     struct worker_job job;
-    struct store *store;
+    struct store_tie tie;
     int64_t message, body;
     char *path, *raw;
     size_t len;
@@ -172,16 +185,22 @@ static void
 save_done(struct worker_job *job, bool wanted)
 {
     struct save_job *j = (struct save_job *)job;
+    struct store *s = j->tie.store;
 
     (void)wanted; /* what was fetched is kept even if its client has left */
-    if (job->err.code != E_CANCELED) {
+    store_untie(&j->tie);
+    if (!s) {
+        file_remove(j->path, NULL); /* its row goes at the next opening */
+        err_set(&job->err, E_CANCELED, "the store was closed");
+        worker_job_fail(job, &job->err);
+    } else if (job->err.code != E_CANCELED) {
         if (!job->err.code)
-            body_commit(j->store, j->message, j->body, j->digest, j->replace,
+            body_commit(s, j->message, j->body, j->digest, j->replace,
                         &job->err);
         if (job->err.code) {
             worker_job_fail(job, &job->err);
-            store_full_hint(j->store, &job->err);
-            body_forget(j->store, j->body);
+            store_full_hint(s, &job->err);
+            body_forget(s, j->body);
         }
     }
     free(j->path);
@@ -202,7 +221,7 @@ store_body_save(struct store *s, int64_t message, struct buf *raw,
     }
     j->job.run = save_run;
     j->job.done = save_done;
-    j->store = s;
+    store_tie(s, &j->tie);
     j->message = message;
     j->replace = replace;
     j->path = body_path(s, j->body);
@@ -212,11 +231,46 @@ store_body_save(struct store *s, int64_t message, struct buf *raw,
 
 /* ---- loading ---- */
 
-static int
-body_of(struct store *s, int64_t message, int64_t *body, struct err *e)
+/* A power cut between a commit and its flush may have left the row without
+ * (all of) the file; nobody was told of it. The messages that the server
+ * has count as not fetched yet, so that the body is brought again. */
+static void
+body_lost(struct store *s, int64_t body, struct err *e)
 {
-    int rc = db_int(s->db, e, body, "SELECT body FROM message WHERE id = ?",
-                    "i", message);
+    struct err why = {0};
+
+    log_warn("store", "body %lld of %s is not whole (%s): to be fetched again",
+             (long long)body, s->dir, e->text);
+    err_set(e, E_MISSING, "the body is not here (any more)");
+    if (store_begin(s, &why))
+        return;
+    if (db_run(s->db, &why,
+               "UPDATE message SET body = 0, body_state = ? WHERE body = ?"
+               " AND server_id <> ''",
+               "ii", (int64_t)STORE_BODY_ABSENT, body) ||
+        body_release(s, body, &why)) {
+        store_rollback(s);
+        return;
+    }
+    store_commit(s, &why);
+}
+
+static int
+body_of(struct store *s, int64_t message, int64_t *body, uint64_t *size,
+        struct err *e)
+{
+    sqlite3_stmt *q = db_query(s->db, e,
+                               "SELECT m.body, coalesce(b.size, 0) FROM"
+                               " message m LEFT JOIN body b ON b.id = m.body"
+                               " WHERE m.id = ?",
+                               "i", message);
+    int rc = q ? db_step(s->db, q, e) : -1;
+
+    if (rc == 1) {
+        *body = sqlite3_column_int64(q, 0);
+        *size = (uint64_t)sqlite3_column_int64(q, 1);
+        db_done(q);
+    }
 
     if (rc < 0)
         return -1;
@@ -231,24 +285,34 @@ int
 store_body_read(struct store *s, int64_t message, struct buf *out,
                 struct err *e)
 {
+    size_t before = out->len;
+    uint64_t size;
     int64_t body;
     char *path;
     int rc;
 
-    if (body_of(s, message, &body, e))
+    if (body_of(s, message, &body, &size, e))
         return -1;
     path = body_path(s, body);
     rc = file_read(path, out, e);
     free(path);
+    if (rc == 0 && out->len - before != size) {
+        buf_truncate(out, before);
+        rc = err_set(e, E_MISSING, "another length");
+    }
+    if (rc && e && e->code == E_MISSING)
+        body_lost(s, body, e);
     return rc;
 }
 
 struct load_job {
     struct worker_job job;
+    struct store_tie tie;
+    int64_t body;  /* 0: a sealed file of the queue */
+    uint64_t size; /* of a body */
     char *path;
     struct buf bytes, *out;
     struct secret key;
-    bool sealed;
 };
 
 static void
@@ -257,8 +321,13 @@ load_run(struct worker_job *job)
     struct load_job *j = (struct load_job *)job;
     struct buf plain;
 
-    if (file_read(j->path, &j->bytes, &job->err) || !j->sealed)
+    if (file_read(j->path, &j->bytes, &job->err))
         return;
+    if (j->body) {
+        if (j->bytes.len != j->size)
+            err_set(&job->err, E_MISSING, "another length");
+        return;
+    }
     buf_init(&plain, j->bytes.limit);
     if (store_cipher_open(&j->key, buf_slice(&j->bytes), &plain, &job->err) ==
         0) {
@@ -272,6 +341,11 @@ load_done(struct worker_job *job, bool wanted)
 {
     struct load_job *j = (struct load_job *)job;
 
+    if (j->tie.store && j->body && job->err.code == E_MISSING) {
+        body_lost(j->tie.store, j->body, &job->err);
+        worker_job_fail(job, &job->err);
+    }
+    store_untie(&j->tie);
     if (wanted && !job->err.code) {
         size_t limit = j->out->limit;
 
@@ -293,33 +367,44 @@ load_done(struct worker_job *job, bool wanted)
     free(j);
 }
 
+static struct op *
+load_start(struct store *s, struct load_job *j, char *path_take,
+           struct buf *out, op_done_fn *done, void *arg)
+{
+    j->job.run = load_run;
+    j->job.done = load_done;
+    store_tie(s, &j->tie);
+    j->path = path_take;
+    j->out = out;
+    buf_init(&j->bytes, STORE_BODY_MAX * 2);
+    return worker_run(s->disk, &j->job, done, arg);
+}
+
 struct op *
-store_file_load(struct store *s, char *path_take, bool sealed, struct buf *out,
+store_file_load(struct store *s, char *path_take, struct buf *out,
                 op_done_fn *done, void *arg)
 {
     struct load_job *j = xcalloc(1, sizeof *j);
 
-    j->job.run = load_run;
-    j->job.done = load_done;
-    j->path = path_take;
-    j->sealed = sealed;
-    j->out = out;
-    if (sealed)
-        secret_copy(&j->key, &s->key);
-    buf_init(&j->bytes, STORE_BODY_MAX * 2);
-    return worker_run(s->disk, &j->job, done, arg);
+    secret_copy(&j->key, &s->key);
+    return load_start(s, j, path_take, out, done, arg);
 }
 
 struct op *
 store_body_load(struct store *s, int64_t message, struct buf *out,
                 op_done_fn *done, void *arg)
 {
-    struct err e;
+    struct load_job *j;
+    uint64_t size;
     int64_t body;
+    struct err e;
 
-    if (body_of(s, message, &body, &e))
+    if (body_of(s, message, &body, &size, &e))
         return op_decided(&e, done, arg);
-    return store_file_load(s, body_path(s, body), false, out, done, arg);
+    j = xcalloc(1, sizeof *j);
+    j->body = body;
+    j->size = size;
+    return load_start(s, j, body_path(s, body), out, done, arg);
 }
 
 int

@@ -406,13 +406,18 @@ int
 store_folder_put(struct store *s, const struct store_folder_news *n,
                  int64_t *id_out, struct err *e)
 {
+    int64_t id;
+
     if (store_begin(s, e))
         return -1;
-    if (folder_put(s, n, id_out, e)) {
+    if (folder_put(s, n, &id, e)) {
         store_rollback(s);
         return -1;
     }
-    return store_commit(s, e);
+    if (store_commit(s, e))
+        return -1;
+    *id_out = id;
+    return 0;
 }
 
 /* All in it that is only on this folder's server place, or shown in it. */

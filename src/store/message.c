@@ -486,6 +486,7 @@ store_message_move(struct store *s, int64_t id, int64_t folder,
                    uint32_t *uid_out, struct err *e)
 {
     struct arena *a;
+    uint32_t uid;
     int rc;
 
     if (!store_folder_get(s, folder))
@@ -493,13 +494,16 @@ store_message_move(struct store *s, int64_t id, int64_t folder,
     if (store_begin(s, e))
         return -1;
     a = arena_new();
-    rc = message_move(s, id, folder, a, uid_out, e);
+    rc = message_move(s, id, folder, a, &uid, e);
     arena_free(&a);
     if (rc) {
         store_rollback(s);
         return -1;
     }
-    return store_commit(s, e);
+    if (store_commit(s, e))
+        return -1;
+    *uid_out = uid;
+    return 0;
 }
 
 static int

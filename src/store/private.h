@@ -24,6 +24,13 @@ struct store_waiter {
     struct op *op;
 };
 
+/* What ties a job in the disk worker to its store: the store may be closed
+ * before the job comes back. */
+struct store_tie {
+    struct list node;
+    struct store *store; /* NULL: closed */
+};
+
 struct store {
     char *dir;
     struct db *db;
@@ -51,6 +58,7 @@ struct store {
     char **doomed;       /* files to unlink once the commit stands */
     size_t ndoomed;
 
+    struct list ties;    /* jobs that will come back */
     struct list waiters; /* for the next flush */
     struct op *flush;    /* under way */
     struct loop_task flush_soon;
@@ -67,6 +75,8 @@ void store_change_note(struct store *, const struct store_change *);
 void store_file_dirty(struct store *, char *path_take);
 /* Unlinked after the commit. Takes the path. */
 void store_file_doom(struct store *, char *path_take);
+void store_tie(struct store *, struct store_tie *);
+void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
@@ -127,10 +137,10 @@ int store_journal_drop(struct store *, int64_t message, struct err *e);
 
 /* ---- body.c ---- */
 
-/* A file (opened with the data key if sealed) into a buf, by the disk worker.
- * Takes the path. */
-struct op *store_file_load(struct store *, char *path_take, bool sealed,
-                           struct buf *out, op_done_fn *done, void *arg);
+/* A file under the data key into a buf, by the disk worker. Takes the
+ * path. */
+struct op *store_file_load(struct store *, char *path_take, struct buf *out,
+                           op_done_fn *done, void *arg);
 
 /* ---- cipher.c ---- */
 

@@ -49,7 +49,7 @@ queue_note(struct store *s)
 
 struct put {
     struct worker_job job;
-    struct store *store;
+    struct store_tie tie;
     struct op *op, *step;
     struct secret key;
     char *path, *id;
@@ -65,6 +65,7 @@ put_end(struct put *p, const struct err *err)
     struct op *op = p->op;
     struct err copy = err ? *err : (struct err){0};
 
+    store_untie(&p->tie);
     op_cancel(&p->step);
     buf_wipe(&p->mime);
     secret_clear(&p->key);
@@ -98,9 +99,11 @@ put_ran(struct worker_job *job, bool wanted)
 static int
 put_commit(struct put *p, struct err *e)
 {
-    struct store *s = p->store;
+    struct store *s = p->tie.store;
     int rc;
 
+    if (!s)
+        return err_set(e, E_CANCELED, "the store was closed");
     if (store_begin(s, e))
         return -1;
     if (p->sealing)
@@ -131,14 +134,14 @@ put_written(void *arg, const struct err *err)
     struct put *p = arg;
     struct err e;
 
-    if (err)
-        store_full_hint(p->store, err);
+    if (err && p->tie.store)
+        store_full_hint(p->tie.store, err);
     if (err || put_commit(p, &e)) {
         file_remove(p->path, NULL);
         put_end(p, err ? err : &e);
         return;
     }
-    op_hold(&p->step, store_flush(p->store, put_flushed, p));
+    op_hold(&p->step, store_flush(p->tie.store, put_flushed, p));
 }
 
 /* Nobody waits any more; what is on its way to the disk is safe to finish. */
@@ -149,7 +152,7 @@ put_start(struct store *s, struct put *p, const char *id, bool sealed,
     struct op *op = op_new(NULL, p, done, arg);
 
     p->op = op;
-    p->store = s;
+    store_tie(s, &p->tie);
     p->id = xstrdup(id);
     p->path = queue_path(s, id, sealed);
     p->sealing = sealed;
@@ -206,7 +209,7 @@ struct op *
 store_queue_load(struct store *s, const char *id, bool sealed,
                  struct buf *out, op_done_fn *done, void *arg)
 {
-    return store_file_load(s, queue_path(s, id, sealed), true, out, done, arg);
+    return store_file_load(s, queue_path(s, id, sealed), out, done, arg);
 }
 
 /* ---- rows ---- */

@@ -261,13 +261,18 @@ int
 store_message_add(struct store *s, int64_t folder, const struct store_item *it,
                   int64_t *id_out, struct err *e)
 {
+    int64_t id;
+
     if (store_begin(s, e))
         return -1;
-    if (message_add(s, folder, it, id_out, e)) {
+    if (message_add(s, folder, it, &id, e)) {
         store_rollback(s);
         return -1;
     }
-    return store_commit(s, e);
+    if (store_commit(s, e))
+        return -1;
+    *id_out = id;
+    return 0;
 }
 
 static int

@@ -65,12 +65,25 @@ reserve_make(struct store *s)
     free(path);
 }
 
+/* Made again when there is room for it and as much for the work. */
+static void
+reserve_back(struct store *s)
+{
+    struct statvfs v;
+
+    if (!s->reserve_given || statvfs(s->dir, &v) ||
+        (uint64_t)v.f_bavail * v.f_frsize < 4 * (uint64_t)RESERVE_BYTES)
+        return;
+    s->reserve_given = false;
+    reserve_make(s);
+}
+
 void
 store_full_hint(struct store *s, const struct err *e)
 {
     char *path;
 
-    if (e->code != E_FULL || s->reserve_given)
+    if (!e || e->code != E_FULL || s->reserve_given)
         return;
     s->reserve_given = true;
     path = xasprintf("%s/reserve", s->dir);
@@ -160,6 +173,8 @@ store_files(struct store *s, struct err *e)
                "") < 0 ||
         file_sync(s->dir, e))
         goto out;
+    if (!s->loop && db_exec(s->db, "PRAGMA synchronous = FULL", e))
+        goto out; /* nobody flushes: each commit does */
     s->modseq = (uint64_t)n;
     rc = 0;
 out:
@@ -181,6 +196,7 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
     s->folders_stale = true;
     if (c->data_key)
         secret_copy(&s->key, c->data_key);
+    list_init(&s->ties);
     list_init(&s->waiters);
     loop_task_init(&s->flush_soon, on_flush_soon, s);
     loop_timer_init(&s->flush_retry, on_flush_soon, s);
@@ -192,6 +208,21 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
     reserve_make(s);
     *out = s;
     return 0;
+}
+
+void
+store_tie(struct store *s, struct store_tie *tie)
+{
+    tie->store = s;
+    list_init(&tie->node);
+    list_add(&s->ties, &tie->node);
+}
+
+void
+store_untie(struct store_tie *tie)
+{
+    list_remove(&tie->node);
+    tie->store = NULL;
 }
 
 static void
@@ -226,6 +257,8 @@ store_close(struct store **sp)
     if (!s)
         return;
     err_set(&e, E_CANCELED, "the store is closing");
+    while (!list_is_empty(&s->ties)) /* they come back and find it closed */
+        store_untie(LIST_OBJECT(s->ties.next, struct store_tie, node));
     op_cancel(&s->flush);
     waiters_end(&s->waiters, &e);
     loop_task_cancel(&s->flush_soon);
@@ -306,23 +339,44 @@ modseq_save(struct store *s, struct err *e)
                   "i", (int64_t)s->modseq);
 }
 
+/* Offline there is no flush: what the commit names is synced before it. */
+static int
+files_sync(struct store *s, struct err *e)
+{
+    for (size_t i = 0; i < s->ndirty; i++) {
+        char *dir = file_dir(s->dirty[i]);
+        int rc = file_sync(s->dirty[i], e) || file_sync(dir, e);
+
+        free(dir);
+        if (rc)
+            return -1;
+    }
+    paths_free(&s->dirty, &s->ndirty);
+    return 0;
+}
+
 int
 store_commit(struct store *s, struct err *e)
 {
+    struct err local = {0};
+    int rc;
+
+    if (!e)
+        e = &local;
     if (--s->depth)
         return s->broken ? err_set(e, E_BUG, "commit after a failure") : 0;
     if (s->broken) {
         transaction_undo(s);
         return err_set(e, E_BUG, "commit after a failure");
     }
-    if (fault_point("commit-before"))
-        err_set(e, E_RETRY, "commit: fault");
-    else if (modseq_save(s, e) == 0 && db_exec(s->db, "COMMIT", e) == 0)
-        goto done;
-    store_full_hint(s, e);
-    transaction_undo(s);
-    return -1;
-done:
+    rc = s->loop ? 0 : files_sync(s, e);
+    if (rc == 0 && fault_point("commit-before"))
+        rc = err_set(e, E_RETRY, "commit: fault");
+    if (rc || modseq_save(s, e) || db_exec(s->db, "COMMIT", e)) {
+        store_full_hint(s, e);
+        transaction_undo(s);
+        return -1;
+    }
     fault_point("commit-after");
     changes_commit(s);
     for (size_t i = 0; i < s->ndoomed; i++)
@@ -330,9 +384,6 @@ done:
     paths_free(&s->doomed, &s->ndoomed);
     if (!s->loop) {
         s->ncommitted = 0; /* nobody watches an offline store */
-        for (size_t i = 0; i < s->ndirty; i++)
-            file_sync(s->dirty[i], NULL);
-        paths_free(&s->dirty, &s->ndirty);
     } else if (s->ncommitted) {
         loop_task_soon(&s->flush_soon);
     }
@@ -412,7 +463,7 @@ store_file_doom(struct store *s, char *path)
 struct flush_job {
     struct worker_job job;
     struct store *store;
-    char *wal;
+    char *wal, *bodies;
     char **paths;
     size_t npaths;
     struct store_change *changes;
@@ -444,6 +495,9 @@ flush_run(struct worker_job *job)
         last_dir = dir;
     }
     free(last_dir);
+    /* the directories of bodies may be new themselves */
+    if (rc == 0 && f->npaths)
+        rc = file_sync(f->bodies, &job->err);
     if (rc == 0) {
         struct err e;
 
@@ -497,6 +551,7 @@ flush_done(struct worker_job *job, bool wanted)
     paths_free(&f->paths, &f->npaths);
     free(f->changes);
     free(f->wal);
+    free(f->bodies);
     free(f);
 }
 
@@ -505,7 +560,8 @@ on_flushed(void *arg, const struct err *err)
 {
     struct store *s = arg;
 
-    (void)err;
+    if (!err)
+        reserve_back(s);
     if (!list_is_empty(&s->waiters) ||
         (s->ncommitted && !loop_timer_is_set(&s->flush_retry)))
         loop_task_soon(&s->flush_soon);
@@ -525,6 +581,7 @@ on_flush_soon(void *arg)
     f->job.done = flush_done;
     f->store = s;
     f->wal = xasprintf("%s/store.db-wal", s->dir);
+    f->bodies = xasprintf("%s/body", s->dir);
     f->paths = s->dirty;
     f->npaths = s->ndirty;
     s->dirty = NULL;

@@ -2,9 +2,12 @@
  * Room store: listing and numbering, changes from both sides, the journal,
  * resets, bodies, queue, flush, and what a crash leaves.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -696,14 +699,345 @@ crashes(void)
 }
 #endif
 
+/* The file of a body is gone or cut (a power cut before its flush): the
+ * message counts as not fetched, and the row is gone with it. */
+static void
+body_lost_and_found(void)
+{
+    struct store *s = fresh(true);
+    struct store_item it = item("x", 100, "x");
+    struct buf raw = BUF_INIT(1000), out = BUF_INIT(1000);
+    struct arena *a = arena_new();
+    struct store_message m;
+    struct err e = {0};
+    int64_t f, id;
+    char *cmd;
+
+    REQUIRE(s);
+    runs = 0;
+    f = folder(s, "5", "Inbox", 2);
+    REQUIRE(store_message_number(s, f, &e) == 0);
+    REQUIRE(store_message_add(s, f, &it, &id, &e) == 0);
+    for (int how = 0; how < 3; how++) {
+        test_row(how == 0 ? "cut" : how == 1 ? "gone" : "gone, blocking");
+        buf_adds(&raw, "Subject: x\r\n\r\nbody");
+        runs = 0;
+        (void)store_body_save(s, id, &raw, false, on_done, NULL);
+        turn_until(1);
+        CHECK_INT(store_body_read(s, id, &out, &e), 0);
+        CHECK_STR(out.data, "Subject: x\r\n\r\nbody");
+        cmd = xasprintf(how ? "rm %s/body/*/*" : "truncate -s 5 %s/body/*/*",
+                        dir);
+        CHECK_INT(system(cmd), 0);
+        free(cmd);
+        buf_reset(&out);
+        if (how == 2) {
+            CHECK_INT(store_body_read(s, id, &out, &e), -1);
+            CHECK_INT(e.code, E_MISSING);
+        } else {
+            (void)store_body_load(s, id, &out, on_done, NULL);
+            for (int i = 0; i < 5000 && runs < 2; i++) {
+                loop_turn(loop, false);
+                usleep(200);
+            }
+            CHECK_INT(runs, 2);
+            CHECK_INT(got.code, E_MISSING);
+        }
+        CHECK_INT(out.len, 0);
+        REQUIRE(store_message_get(s, id, a, &m, &e) == 0);
+        CHECK_INT(m.body, STORE_BODY_ABSENT);
+    }
+    test_row(NULL);
+    buf_clear(&raw);
+    buf_clear(&out);
+    arena_free(&a);
+    store_close(&s);
+}
+
+static int ended;
+
+static void
+on_end(void *arg, const struct err *err)
+{
+    (void)arg;
+    ended++;
+    got = err ? *err : (struct err){0};
+}
+
+/* Closing while the disk worker still has jobs of every kind: each ends, none
+ * touches the store, and the next opening finds only what was committed. */
+static void
+closed_under_way(void)
+{
+    struct store *s = fresh(true);
+    struct store_item it = item("x", 100, "x");
+    struct store_submission sub = {.id = "q1", .client_id = "cid",
+                                   .sender = "a@x", .recipients = "b@x"};
+    struct buf raw = BUF_INIT(1000), out = BUF_INIT(1000);
+    struct arena *a = arena_new();
+    struct err e = {0};
+    int64_t f, id, other, n = -1;
+
+    REQUIRE(s);
+    f = folder(s, "5", "Inbox", 2);
+    REQUIRE(store_message_number(s, f, &e) == 0);
+    REQUIRE(store_message_add(s, f, &it, &id, &e) == 0);
+    it.server_id = "y";
+    REQUIRE(store_message_add(s, f, &it, &other, &e) == 0);
+    REQUIRE(store_body_write(s, other, SLICE("there"), &e) == 0);
+    ended = 0;
+    buf_adds(&raw, "body");
+    (void)store_body_save(s, id, &raw, false, on_end, NULL);
+    (void)store_body_load(s, other, &out, on_end, NULL);
+    buf_adds(&raw, "queued");
+    (void)store_queue_add(s, &sub, &raw, on_end, NULL);
+    (void)store_flush(s, on_end, NULL);
+    store_close(&s);
+    for (int i = 0; i < 5000 && ended < 4; i++) {
+        loop_turn(loop, false);
+        usleep(200);
+    }
+    CHECK_INT(ended, 4);
+    s = again(NULL);
+    REQUIRE(s);
+    CHECK_INT(store_body_read(s, id, &out, &e), -1);
+    db_int(s->db, &e, &n, "SELECT count(*) FROM body", "");
+    CHECK_INT(n, 1);
+    db_int(s->db, &e, &n, "SELECT count(*) FROM submission", "");
+    CHECK_INT(n, 0);
+    char *cmd = xasprintf("test -z \"$(ls %s/queue)\"", dir);
+    CHECK_INT(system(cmd), 0);
+    free(cmd);
+    buf_clear(&raw);
+    buf_clear(&out);
+    arena_free(&a);
+    store_close(&s);
+}
+
+/* A full disk: a file-size limit stands for it, so no root is needed. What
+ * fails changes nothing; when there is room again the same call works. */
+static void
+full_disk_child(void)
+{
+    struct store *s = fresh(false);
+    struct rlimit limit = {64 << 10, RLIM_INFINITY};
+    struct err e = {0};
+    int64_t f, before = 0, after = 0;
+    int failed = 0, first = -1;
+    char id[20], *text = xmalloc(200000);
+
+    signal(SIGXFSZ, SIG_IGN);
+    memset(text, 'x', 200000);
+    f = folder(s, "5", "Inbox", 2);
+    store_message_number(s, f, &e);
+    if (setrlimit(RLIMIT_FSIZE, &limit))
+        _exit(2);
+    for (int i = 0; i < 2000 && failed < 5; i++) {
+        struct store_item it = item(id, 100 + i, "a subject of some length");
+        int64_t mid;
+        snprintf(id, sizeof id, "m%d", i);
+        db_int(s->db, &e, &before, "SELECT count(*) FROM message", "");
+        e.code = E_NONE;
+        if (store_message_add(s, f, &it, &mid, &e)) {
+            first = first < 0 ? i : first;
+            failed++;
+            db_int(s->db, NULL, &after, "SELECT count(*) FROM message", "");
+            if (after != before || s->depth)
+                _exit(3);
+        }
+    }
+    if (!failed)
+        _exit(4);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    struct store_item it = item("late", 5, "late");
+    int64_t mid;
+    if (store_message_add(s, f, &it, &mid, &e))
+        _exit(5);
+    db_int(s->db, &e, &after, "SELECT count(*) FROM message", "");
+    if (after != before + 1)
+        _exit(6);
+    limit.rlim_cur = 64 << 10;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    if (store_body_write(s, mid, slice_make(text, 200000), &e) == 0)
+        _exit(7);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    if (store_body_write(s, mid, slice_make(text, 200000), &e))
+        _exit(8);
+    db_int(s->db, &e, &after, "SELECT count(*) FROM body", "");
+    _exit(after == 1 ? 0 : 9);
+}
+
+static void
+full_disk(void)
+{
+    int status = 0;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0)
+        full_disk_child();
+    waitpid(pid, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
+/* A file system that is really full; needs root for the mount. */
+static void
+full_tmpfs(void)
+{
+    char *mnt = xasprintf("%s/tmpfs", test_dir()), *fill, *reserve;
+    struct store_config c = {.data_key = &key};
+    struct store *s = NULL;
+    struct err e = {0};
+    int64_t f, id;
+    int failed = 0;
+    struct stat st;
+    char name[20];
+
+    mkdir(mnt, 0700);
+    if (geteuid() || mount("tmpfs", mnt, "tmpfs", 0, "size=24m")) {
+        printf("# skipped: no right to mount a tmpfs\n");
+        free(mnt);
+        return;
+    }
+    c.dir = mnt;
+    CHECK_INT(store_open(&c, &s, &e), 0);
+    if (s) {
+        reserve = xasprintf("%s/reserve", mnt);
+        CHECK(stat(reserve, &st) == 0 && st.st_size == 16 << 20);
+        f = folder(s, "5", "Inbox", 2);
+        store_message_number(s, f, &e);
+        fill = xasprintf("cat /dev/zero >%s/fill 2>/dev/null", mnt);
+        (void)!system(fill);
+        free(fill);
+        for (int i = 0; i < 3000 && !failed; i++) {
+            struct store_item it = item(name, 100 + i, "a subject");
+            snprintf(name, sizeof name, "m%d", i);
+            e.code = E_NONE;
+            failed = store_message_add(s, f, &it, &id, &e) != 0;
+        }
+        CHECK(failed);
+        CHECK_INT(e.code, E_FULL);
+        /* the reserve went, and what could not be booked now can */
+        CHECK(stat(reserve, &st) != 0);
+        struct store_item it = item("late", 5, "late");
+        CHECK_INT(store_message_add(s, f, &it, &id, &e), 0);
+        free(reserve);
+        store_close(&s);
+    }
+    CHECK_INT(umount(mnt), 0);
+    free(mnt);
+}
+
+#ifdef SEALPOST_FAULTS
+/* The n-th fault of each kind fails (instead of ending the process): the call
+ * says so, the store goes on, and the end state is whole. */
+static void
+fail_child(const char *path)
+{
+    struct store_config c = {.data_key = &key, .dir = path};
+    struct store *s = NULL;
+    struct err e = {0};
+    int64_t f = 0, t = 0, n = 0;
+    uint32_t uid;
+
+    for (int i = 0; i < 3 && !s; i++)
+        store_open(&c, &s, &e);
+    if (!s)
+        _exit(10);
+    for (int i = 0; i < 3; i++) { /* each again until it worked */
+        struct store_item a = item("a", 100, "a"), b = item("b", 200, "b");
+        struct store_folder_news nf = {"5", "0", "Inbox", 2},
+                                 nt = {"6", "0", "Trash", 4};
+        if (!f)
+            store_folder_put(s, &nf, &f, &e);
+        if (!t)
+            store_folder_put(s, &nt, &t, &e);
+        if (f && !id_of(s, f, "a"))
+            store_message_list(s, f, &a, &e);
+        if (f && !id_of(s, f, "b"))
+            store_message_list(s, f, &b, &e);
+    }
+    for (int i = 0; i < 3; i++) {
+        store_message_number(s, f, &e);
+        store_message_number(s, t, &e);
+    }
+    struct buf out = BUF_INIT(100);
+    int64_t a = id_of(s, f, "a");
+    for (int i = 0; i < 3; i++)
+        if (store_body_read(s, a, &out, &e))
+            store_body_write(s, a, SLICE("body of a"), &e);
+    for (int i = 0; i < 3; i++)
+        if (store_message_move(s, a, t, &uid, &e) == 0)
+            break;
+    if (s->depth)
+        _exit(11);
+    db_int(s->db, &e, &n, "SELECT count(*) FROM message WHERE uid IS NOT NULL"
+                          " AND (folder = ?1) = (server_id = 'a')", "i", t);
+    if (n != 2)
+        _exit(12);
+    buf_reset(&out);
+    if (store_body_read(s, a, &out, &e) || out.len != 9)
+        _exit(13);
+    store_close(&s);
+    if (store_open(&c, &s, &e))
+        _exit(14);
+    db_int(s->db, &e, &n, "SELECT count(*) FROM body WHERE ready = 1", "");
+    _exit(n == 1 ? 0 : 15);
+}
+
+static void
+failures(void)
+{
+    static const char *const kinds[] = {"commit-before", "write", "fsync",
+                                        "rename"};
+
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        for (int n = 1; n < 60; n++) {
+            char *path = xasprintf("%s/fail-%s-%d", test_dir(), kinds[k], n);
+            char *log = xasprintf("%s.log", path), fault[40];
+            int status = 0;
+            pid_t pid;
+
+            snprintf(fault, sizeof fault, "%s:%d:fail", kinds[k], n);
+            test_row(fault);
+            fflush(stdout);
+            pid = fork();
+            if (pid == 0) {
+                setenv("SEALPOST_FAULT", fault, 1);
+                setenv("SEALPOST_FAULT_LOG", log, 1);
+                fault_reset();
+                fail_child(path);
+            }
+            waitpid(pid, &status, 0);
+            CHECK(WIFEXITED(status));
+            CHECK_INT(WEXITSTATUS(status), 0);
+            bool fired = access(log, F_OK) == 0;
+            if (n == 1 && strcmp(kinds[k], "fsync") != 0)
+                CHECK(fired);
+            free(log);
+            free(path);
+            if (!fired)
+                break;
+        }
+    }
+    test_row(NULL);
+}
+#endif
+
 static const struct test_case cases[] = {
     TEST(numbering),        TEST(paths),
     TEST(flags_both_ways),  TEST(moves),
     TEST(resets),           TEST(told_after_flush),
     TEST(bodies_and_queue), TEST(cipher),
     TEST(two_daemons_and_newer), TEST(certificates),
+    TEST(body_lost_and_found), TEST(closed_under_way),
+    TEST(full_disk),        TEST(full_tmpfs),
 #ifdef SEALPOST_FAULTS
-    TEST(crashes),
+    TEST(crashes),          TEST(failures),
 #endif
 };
 
