@@ -262,9 +262,14 @@ skip_quoted(struct scan *sc, struct err *e)
 
     for (; sc->p < sc->end && *sc->p != quote; sc->p++) {
         sc->line += *sc->p == '\n';
-        if (*sc->p == '\\' && sc->p + 1 < sc->end)
+        if (*sc->p == '\\') {
+            /* The library drops a single one without a word. */
+            if (sc->p + 1 >= sc->end || (sc->p[1] != quote &&
+                                         sc->p[1] != '\\'))
+                return err_set(e, E_INPUT, "in quotes a backslash is written "
+                               "\\\\, and stands alone only before a quote");
             sc->p++;
-        else if (quote == '"' && *sc->p == '$' && sc->p + 1 < sc->end &&
+        } else if (quote == '"' && *sc->p == '$' && sc->p + 1 < sc->end &&
                  sc->p[1] == '{')
             return err_set(e, E_INPUT,
                            "\"${...}\": variables are not expanded; use "
@@ -288,6 +293,8 @@ scan_char(struct scan *sc, struct err *e)
     else if (*p == '$' && more && p[1] == '{')
         return err_set(e, E_INPUT, "${...}: variables are not expanded; use "
                        "single quotes if it is meant as it stands");
+    else if (*p == '\\') /* the library echoes it to stdout and goes on */
+        return err_set(e, E_INPUT, "a backslash outside of quotes");
     else if (*p == '{' && ++sc->depth > MAX_DEPTH)
         return err_set(e, E_INPUT, "too many braces within each other");
     else if (*p == '}')

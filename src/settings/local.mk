@@ -15,3 +15,9 @@ tests_unit_test_settings_SOURCES = tests/unit/test_settings.c
 tests_unit_test_settings_LDADD = libsp_test.a libsp_settings.a libsp_base.a \
 	$(SYS_1)
 EXTRA_DIST += conf/sealpost.conf
+
+check_PROGRAMS += tests/fuzz/fuzz_settings
+FUZZ_TARGETS += tests/fuzz/fuzz_settings
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c
+tests_fuzz_fuzz_settings_LDADD = $(FUZZ_MAIN) libsp_settings.a libsp_loop.a \
+	libsp_base.a $(SYS_2)

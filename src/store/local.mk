@@ -19,3 +19,9 @@ TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
 	libsp_base.a $(SYS_2)
+
+check_PROGRAMS += tests/fuzz/fuzz_store_cipher
+FUZZ_TARGETS += tests/fuzz/fuzz_store_cipher
+tests_fuzz_fuzz_store_cipher_SOURCES = tests/fuzz/fuzz_store_cipher.c
+tests_fuzz_fuzz_store_cipher_LDADD = $(FUZZ_MAIN) libsp_store.a libsp_loop.a \
+	libsp_base.a $(SYS_2)
