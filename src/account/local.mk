@@ -1,2 +1,5 @@
 noinst_LIBRARIES += libsp_account.a
-libsp_account_a_SOURCES =
+libsp_account_a_SOURCES = \
+	src/account/account.c src/account/account.h \
+	src/account/accounts.c src/account/device.c \
+	src/account/private.h

@@ -1,0 +1,64 @@
+/*
+ * What the files of room account share.
+ */
+#ifndef SEALPOST_ACCOUNT_PRIVATE_H
+#define SEALPOST_ACCOUNT_PRIVATE_H
+
+#include "account/account.h"
+#include "base/list.h"
+#include "eas/eas.h"
+#include "loop/loop.h"
+
+struct certs_anchors;
+struct secrets;
+
+struct account {
+    struct list node;
+    unsigned refs;
+    struct accounts *set; /* NULL: removed, only references keep it */
+    char *name, *address;
+    const struct settings_account *settings;
+    struct err error;
+    struct store *store;
+    struct eas *eas;
+    struct sync *sync;
+    struct outbox *outbox;
+    struct views *views;
+    struct keys *keys;
+    struct certs *certs;
+    struct secret data_key;
+    struct account_session *sessions;
+    struct op *password_op, *user_op;
+    struct secret password;
+    struct eas_user user;
+    struct loop_timer retry;
+};
+
+struct accounts {
+    struct loop *loop;
+    struct worker *crypto, *disk;
+    const struct settings *settings;
+    struct secrets *secrets;
+    char *authserv_id;
+    struct list list;
+    unsigned failed; /* logins in a row, for the delay */
+};
+
+/* ---- account.c ---- */
+
+struct account *account_new(struct accounts *, const struct settings_account *);
+void account_start(struct account *);
+void account_close(struct account *, const char *why);
+void account_apply(struct account *, const struct settings_account *);
+
+/* ---- device.c ---- */
+
+/* The device id of this store on this machine; a copied store gets a new
+ * one. 17 bytes. */
+int account_device_id(struct store *, const char *dir, char out[33],
+                      struct err *e);
+void account_eas_state_load(struct store *, struct eas_state *out);
+int account_eas_state_save(struct store *, const struct eas_state *,
+                           struct err *e);
+
+#endif
