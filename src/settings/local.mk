@@ -21,3 +21,6 @@ FUZZ_TARGETS += tests/fuzz/fuzz_settings
 tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c
 tests_fuzz_fuzz_settings_LDADD = $(FUZZ_MAIN) libsp_settings.a libsp_loop.a \
 	libsp_base.a $(SYS_2)
+
+TESTS += tests/unit/test_settings_used.sh
+EXTRA_DIST += tests/unit/test_settings_used.sh
