@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "account/private.h"
 #include "base/log.h"
@@ -90,11 +91,20 @@ open_store(struct account *a, const char *dir, struct err *e)
                              .disk = a->set->disk,
                              .data_key = &a->data_key};
 
-    return secrets_data_key(a->set->secrets, a->name, true, &a->data_key,
-                            e) ||
-                   store_open(&c, &a->store, e)
-               ? -1
-               : 0;
+    char *db = xasprintf("%s/store.db", dir);
+    bool fresh = access(db, F_OK) != 0;
+
+    free(db);
+    /* A new key beside an old store could not open what is sealed in it. */
+    if (secrets_data_key(a->set->secrets, a->name, fresh, &a->data_key, e)) {
+        if (e->code == E_MISSING)
+            err_set(e, E_LOCKED,
+                    "the data key is not among the secrets, but %s is there: "
+                    "put the file of secrets back, or remove the directory "
+                    "and list anew", dir);
+        return -1;
+    }
+    return store_open(&c, &a->store, e);
 }
 
 static int
