@@ -933,6 +933,50 @@ full_tmpfs(void)
 }
 
 #ifdef SEALPOST_FAULTS
+/* A flush that fails: who waited gets the error, no watcher is told, and it
+ * is tried again until both are true. */
+static void
+flush_fails(void)
+{
+    struct store *s = fresh(true);
+    struct store_watcher w = {.on_changes = on_changes};
+    struct store_item it = item("x", 100, "x");
+    struct err e = {0};
+    int64_t f, id;
+
+    REQUIRE(s);
+    f = folder(s, "5", "Inbox", 2);
+    REQUIRE(store_message_number(s, f, &e) == 0);
+    ended = 0;
+    (void)store_flush(s, on_end, NULL);
+    for (int i = 0; i < 5000 && ended < 1; i++)
+        loop_turn(loop, true);
+    CHECK_INT(got.code, E_NONE);
+    store_watch(s, &w);
+    added_seen = 0;
+    setenv("SEALPOST_FAULT", "fsync:1:fail", 1);
+    fault_reset();
+    REQUIRE(store_message_add(s, f, &it, &id, &e) == 0);
+    (void)store_flush(s, on_end, NULL);
+    for (int i = 0; i < 5000 && ended < 2; i++)
+        loop_turn(loop, true);
+    unsetenv("SEALPOST_FAULT");
+    fault_reset();
+    CHECK_INT(ended, 2);
+    CHECK_INT(got.code, E_RETRY);
+    CHECK_INT(added_seen, 0);
+    for (int i = 0; i < 5000 && !added_seen; i++)
+        loop_turn(loop, true);
+    CHECK_INT(added_seen, 1);
+    (void)store_flush(s, on_end, NULL);
+    for (int i = 0; i < 5000 && ended < 3; i++)
+        loop_turn(loop, true);
+    CHECK_INT(got.code, E_NONE);
+    CHECK_INT(added_seen, 1);
+    store_unwatch(s, &w);
+    store_close(&s);
+}
+
 /* The n-th fault of each kind fails (instead of ending the process): the call
  * says so, the store goes on, and the end state is whole. */
 static void
@@ -1038,6 +1082,7 @@ static const struct test_case cases[] = {
     TEST(full_disk),        TEST(full_tmpfs),
 #ifdef SEALPOST_FAULTS
     TEST(crashes),          TEST(failures),
+    TEST(flush_fails),
 #endif
 };
 
