@@ -2,3 +2,10 @@ noinst_LIBRARIES += libsp_certs.a
 libsp_certs_a_SOURCES = \
 	src/certs/certs.h src/certs/find.c src/certs/learn.c \
 	src/certs/private.h src/certs/trust.c
+
+# The vectors need smime, keys and certs together.
+check_PROGRAMS += tests/smime_vectors
+tests_smime_vectors_SOURCES = tests/smime_vectors.c
+tests_smime_vectors_LDADD = libsp_test.a $(LINK_3)
+TESTS += tests/smime_vectors.sh
+EXTRA_DIST += tests/smime_vectors.sh tests/data/smime tests/tools/mkpki

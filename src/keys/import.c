@@ -301,6 +301,36 @@ pem_read(struct keys_import *in, struct slice file, const struct secret *pw,
                                "password does not open it");
 }
 
+/* A PFX in PEM's armour, as GnuTLS writes it. */
+static int
+pem_pfx_read(struct keys_import *in, struct slice file,
+             const struct secret *pw, struct err *e)
+{
+    BIO *b = BIO_new_mem_buf(file.p, (int)file.n);
+    char *name = NULL, *header = NULL;
+    unsigned char *der = NULL;
+    long n = 0;
+    int rc = -1;
+
+    while (b && PEM_read_bio(b, &name, &header, &der, &n) == 1) {
+        bool is = strcmp(name, "PKCS12") == 0;
+
+        if (is)
+            rc = pfx_read(in, slice_make(der, (size_t)n), pw, e);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(der, (size_t)n);
+        name = header = NULL;
+        der = NULL;
+        if (is) {
+            BIO_free(b);
+            return rc;
+        }
+    }
+    BIO_free(b);
+    return err_set(e, E_INPUT, "the PEM armour of the PFX is damaged");
+}
+
 int
 keys_import_parse(struct slice file, const struct secret *password,
                   struct keys_import **out, struct err *e)
@@ -313,7 +343,9 @@ keys_import_parse(struct slice file, const struct secret *password,
     in = xcalloc(1, sizeof *in);
     in->certs = sk_X509_new_null();
     ERR_clear_error();
-    if (memmem(file.p, file.n, "-----BEGIN ", 11))
+    if (memmem(file.p, file.n, "-----BEGIN PKCS12-----", 22))
+        rc = pem_pfx_read(in, file, password, e);
+    else if (memmem(file.p, file.n, "-----BEGIN ", 11))
         rc = pem_read(in, file, password, e);
     else
         rc = pfx_read(in, file, password, e);

@@ -274,6 +274,33 @@ is_promoted(struct slice name)
     return false;
 }
 
+/* Exactly one "@" outside of quotes and comments: a display name with a bare
+ * one does not parse, and readers differ in what they make of it (R10). */
+static bool
+is_one_at(struct slice value)
+{
+    unsigned comment = 0, n = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+
+        if (c == '\\' && (quoted || comment))
+            i++;
+        else if (c == '"' && !comment)
+            quoted = !quoted;
+        else if (quoted)
+            continue;
+        else if (c == '(')
+            comment++;
+        else if (c == ')' && comment)
+            comment--;
+        else if (c == '@' && !comment)
+            n++;
+    }
+    return n == 1;
+}
+
 /* The one mailbox of a header section's only From; heap or NULL. */
 static char *
 one_address(struct slice header, const char *name)
@@ -281,12 +308,14 @@ one_address(struct slice header, const char *name)
     struct mime_addresses list = {0};
     const struct mime_address *a;
     struct buf spec = BUF_INIT(4096);
+    struct mime_field f;
     size_t at = 0;
     char *out = NULL;
 
     if (mime_addresses_header(header, name, &list) == 1 && !list.broken &&
         (a = mime_addresses_next(&list, &at)) && *a->domain &&
         !mime_addresses_next(&list, &at) && list.count == 1 &&
+        mime_header_find(header, name, 0, &f) && is_one_at(f.value) &&
         mime_address_spec(a, &spec) == 0)
         out = buf_take(&spec, NULL);
     buf_clear(&spec);
@@ -297,7 +326,7 @@ one_address(struct slice header, const char *name)
 /* Header protection holds when the payload root says so, each of the fields
  * stands once, and its From is the outer From. */
 static bool
-is_protected(struct slice outer, struct slice inner)
+is_protected(struct smime_report *r, struct slice outer, struct slice inner)
 {
     static const char *const once[] = {"From", "Sender", "Date", "Subject",
                                        "Message-ID", "To", "Cc"};
@@ -313,7 +342,8 @@ is_protected(struct slice outer, struct slice inner)
     yes = hp && (ascii_icmp(hp, "clear") == 0 || ascii_icmp(hp, "cipher") == 0);
     mime_message_free(&m);
     for (size_t i = 0; yes && i < ARRAY_LEN(once); i++)
-        yes = mime_header_count(inner, once[i]) <= 1;
+        r->headers_broken |= mime_header_count(inner, once[i]) > 1;
+    yes = yes && !r->headers_broken;
     if (!yes || !mime_header_count(inner, "From"))
         return yes;
     a = one_address(outer, "From");
@@ -376,7 +406,7 @@ show(struct peel *p, struct slice mime, struct err *e)
     int rc;
 
     r->protected_headers = r->n && p->entity.p != mime.p &&
-                           is_protected(outer, p->entity);
+                           is_protected(r, outer, inner);
     if (!p->unwrapped && !r->protected_headers) {
         rc = buf_add_slice(&room, mime);
     } else if (!p->unwrapped) {

@@ -65,6 +65,8 @@ struct smime_report {
     bool damaged;       /* syntax that could not be gone through */
     bool unsupported;   /* an algorithm or type that is not known */
     bool protected_headers; /* RFC 9788 and the rules of SMIME.md 9 hold */
+    bool headers_broken; /* the payload says that it protects its header, but
+                            a field that stands once is there twice */
     STACK_OF(X509) *certs;  /* all that came along, not trusted by that */
     /* The message as a reader gets it, without any field of ours: outer
      * header without its MIME fields (protected fields in place of outer

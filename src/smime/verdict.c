@@ -53,6 +53,8 @@ judge_signer(const struct smime_report *r, const struct smime_signer *s,
                              "weak");
     else if (!t->chain)
         say(v, SMIME_POLICY, t->reason);
+    else if (r->headers_broken)
+        say(v, SMIME_POLICY, "a protected header field stands there twice");
     else if (!r->from)
         say(v, SMIME_POLICY, "From is not exactly one address, so nothing "
                              "can hold for it");
@@ -98,6 +100,18 @@ part_number(const struct smime_report *r, size_t layer, char *out, size_t n)
     }
 }
 
+/* A signature around an encryption layer covers ciphertext: whoever made it
+ * need not have known the text (SMIME.md section 3, R13). */
+static bool
+covers_ciphertext(const struct smime_report *r, size_t layer)
+{
+    for (size_t i = layer + 1; i < r->n; i++)
+        if (r->layers[i].type == SMIME_ENVELOPED ||
+            r->layers[i].type == SMIME_AUTH_ENVELOPED)
+            return true;
+    return false;
+}
+
 void
 smime_judge(const struct smime_report *r, const struct smime_trust *trust,
             size_t ntrust, int64_t now, struct smime_verdict *out)
@@ -126,6 +140,9 @@ smime_judge(const struct smime_report *r, const struct smime_trust *trust,
                 (v.result == SMIME_PASS && rank(one.result) <= 3))
                 one = v;
         }
+        if (one.result == SMIME_PASS && covers_ciphertext(r, i))
+            say(&one, SMIME_POLICY, "the signature covers only encrypted "
+                                    "text, not what is read");
         part_number(r, i, one.part, sizeof one.part);
         /* The innermost speaks for the text; a bad outer one spoils it. */
         if (best.result == SMIME_NONE || rank(one.result) >= 3 ||
