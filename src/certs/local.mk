@@ -9,3 +9,9 @@ tests_smime_vectors_SOURCES = tests/smime_vectors.c
 tests_smime_vectors_LDADD = libsp_test.a $(LINK_3)
 TESTS += tests/smime_vectors.sh
 EXTRA_DIST += tests/smime_vectors.sh tests/data/smime tests/tools/mkpki
+
+# Judged as the daemon does, so it needs certs beside smime.
+check_PROGRAMS += tests/unit/test_smime
+TESTS += tests/unit/test_smime
+tests_unit_test_smime_SOURCES = tests/unit/test_smime.c
+tests_unit_test_smime_LDADD = libsp_test.a $(LINK_3)

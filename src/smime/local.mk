@@ -7,3 +7,8 @@ libsp_smime_a_SOURCES = \
 	src/smime/seal.c src/smime/seal.h \
 	src/smime/verdict.c src/smime/verdict.h \
 	src/smime/verify.c
+
+check_PROGRAMS += tests/fuzz/fuzz_smime
+FUZZ_TARGETS += tests/fuzz/fuzz_smime
+tests_fuzz_fuzz_smime_SOURCES = tests/fuzz/fuzz_smime.c
+tests_fuzz_fuzz_smime_LDADD = $(FUZZ_MAIN) $(LINK_2)

@@ -274,8 +274,9 @@ is_promoted(struct slice name)
     return false;
 }
 
-/* Exactly one "@" outside of quotes and comments: a display name with a bare
- * one does not parse, and readers differ in what they make of it (R10). */
+/* Exactly one "@" outside of quotes and comments, and no group: a display
+ * name with a bare one does not parse, and readers differ in what they make
+ * of it (R10). */
 static bool
 is_one_at(struct slice value)
 {
@@ -295,6 +296,8 @@ is_one_at(struct slice value)
             comment++;
         else if (c == ')' && comment)
             comment--;
+        else if ((c == ':' || c == ';') && !comment)
+            return false; /* a group */
         else if (c == '@' && !comment)
             n++;
     }
