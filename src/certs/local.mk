@@ -15,3 +15,8 @@ check_PROGRAMS += tests/unit/test_smime
 TESTS += tests/unit/test_smime
 tests_unit_test_smime_SOURCES = tests/unit/test_smime.c
 tests_unit_test_smime_LDADD = libsp_test.a $(LINK_3)
+
+check_PROGRAMS += tests/unit/test_certs
+TESTS += tests/unit/test_certs
+tests_unit_test_certs_SOURCES = tests/unit/test_certs.c
+tests_unit_test_certs_LDADD = libsp_test.a $(LINK_3)
