@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <jansson.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -25,6 +26,7 @@
 #include "certs/certs.h"
 #include "keys/keys.h"
 #include "mime/header.h"
+#include "smime/json.h"
 #include "smime/open.h"
 #include "smime/verdict.h"
 #include "test.h"
@@ -322,6 +324,30 @@ compare(struct vector *v, const struct smime_report *r,
     compare_header(v, r);
 }
 
+/* The JSON object says the same as the report. */
+static void
+compare_json(struct vector *v, const struct smime_report *r,
+             const struct smime_verdict *verdict)
+{
+    struct buf b = BUF_INIT(FILE_LIMIT);
+    struct err e;
+    json_t *o;
+
+    if (smime_report_json(r, verdict, "", &b, &e)) {
+        wrong(v, "the JSON", e.text, SLICE("an object"));
+        return;
+    }
+    o = json_loads(b.data, 0, NULL);
+    if (!o || json_is_true(json_object_get(o, "encrypted")) != r->encrypted ||
+        json_array_size(json_object_get(o, "layers")) != r->n ||
+        json_is_null(json_object_get(o, "signer")) != !verdict->signer ||
+        !json_is_object(json_object_get(o, "headers")) ||
+        !json_is_null(json_object_get(o, "harvest")))
+        wrong(v, "the JSON", "another", SLICE("the report"));
+    json_decref(o);
+    buf_clear(&b);
+}
+
 static void
 vector_run(struct vector *v)
 {
@@ -345,6 +371,7 @@ vector_run(struct vector *v)
             trust = certs_trust_report(a, &r, at, &n);
             smime_judge(&r, trust, n, at, &verdict);
             compare(v, &r, &verdict);
+            compare_json(v, &r, &verdict);
             free(trust);
             smime_report_clear(&r);
         }

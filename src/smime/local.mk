@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libsp_smime.a
 libsp_smime_a_SOURCES = \
 	src/smime/decrypt.c \
+	src/smime/json.c src/smime/json.h \
 	src/smime/open.c src/smime/open.h \
 	src/smime/private.h \
 	src/smime/report.c src/smime/report.h \
