@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libsp_control.a
-libsp_control_a_SOURCES =
+libsp_control_a_SOURCES = src/control/server.h

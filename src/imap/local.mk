@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libsp_imap.a
-libsp_imap_a_SOURCES =
+libsp_imap_a_SOURCES = src/imap/server.h

@@ -1,0 +1,1 @@
+# Fuzz targets of the rooms stand in src/ROOM/local.mk.
