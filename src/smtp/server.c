@@ -70,6 +70,22 @@ server_farewell(struct smtp_server *s, bool all)
     }
 }
 
+/* Somebody whose farewell is not with the network yet, or who is waited
+ * for. */
+static bool
+server_is_busy(const struct smtp_server *s)
+{
+    struct list *n, *after;
+
+    LIST_EACH(&s->clients, n, after) {
+        struct smtp_client *c = LIST_OBJECT(n, struct smtp_client, node);
+
+        if (c->state != SMTP_STATE_END || stream_pending(c->stream))
+            return true;
+    }
+    return false;
+}
+
 void
 smtp_server_free(struct smtp_server **sp)
 {
@@ -82,7 +98,7 @@ smtp_server_free(struct smtp_server **sp)
     loop_timer_init(&limit, on_late, s);
     loop_timer_set(&limit, STOP_MS);
     server_farewell(s, false);
-    while (!list_is_empty(&s->clients) && !s->late) {
+    while (server_is_busy(s) && !s->late) {
         loop_turn(s->loop, true);
         server_farewell(s, false);
     }
