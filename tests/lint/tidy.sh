@@ -18,7 +18,7 @@ texts=$(list | grep -zvE '(^|/)(build-aux|m4|corpus|tests/data)/' |
 [ -n "$texts" ] || texts=/dev/null
 
 # Written so that this file does not find itself.
-own="(^|[^A-Za-z0-9_.})])/(wo""rk|ro""ot|Us""ers|scr""atch)/[A-Za-z]"
+own="(^|[^A-Za-z0-9_.})])/(wo""rk|Us""ers|scr""atch)/[A-Za-z]|/ro""ot/[.]"
 own+="|(^|[^A-Za-z0-9_.}])/ho""me/[a-z]"
 found=$(xargs -d '\n' grep -nE "$own" /dev/null <<<"$texts")
 if [ -n "$found" ]; then
