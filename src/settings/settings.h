@@ -194,6 +194,9 @@ bool settings_account_equal(const struct settings_account *,
  * count (listeners, places, user), comma-separated; "" when none. Heap. */
 char *settings_fixed_changes(const struct settings *old,
                              const struct settings *new_);
+/* Gives those settings of `new_` the values of `boot` back, so that nobody acts
+ * on them before the new start. They stay boot's: it must live longer. */
+void settings_fixed_keep(const struct settings *boot, struct settings *new_);
 
 enum settings_diff_kind {
     SETTINGS_ADDED,   /* was NULL */
