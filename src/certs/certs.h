@@ -109,6 +109,8 @@ int certs_fingerprint(X509 *, char out[65]);
 int certs_learn(struct certs *, const struct smime_report *, int64_t now,
                 char *fingerprint_out /* 65 bytes, "" none */, struct err *e);
 
+/* One certificate, PEM or DER; the caller frees. E_INPUT. */
+int certs_read(struct slice file, X509 **out, struct err *e);
 /* By hand: PEM or DER for an address; pinned. */
 int certs_add(struct certs *, struct slice file, const char *address,
               char *fingerprint_out, struct err *e);

@@ -155,25 +155,36 @@ certs_learn(struct certs *cs, const struct smime_report *r, int64_t now,
 }
 
 int
-certs_add(struct certs *cs, struct slice file, const char *address,
-          char *fingerprint_out, struct err *e)
+certs_read(struct slice file, X509 **out, struct err *e)
 {
-    BIO *b = file.n < (1 << 20) ? BIO_new_mem_buf(file.p, (int)file.n) : NULL;
+    BIO *b = file.n < (1 << 20) ? BIO_new_mem_buf(file.p ? file.p : "",
+                                                  (int)file.n)
+                                : NULL;
     X509 *x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
-    struct store_cert row = {.source = STORE_CERT_PINNED};
-    unsigned char *der = NULL;
-    char lower[400];
-    int n, rc = -1;
+    const unsigned char *p = (const unsigned char *)file.p;
 
     BIO_free(b);
-    if (!x) {
-        const unsigned char *p = (const unsigned char *)file.p;
-
+    if (!x && file.n)
         x = d2i_X509(NULL, &p, (long)file.n);
-    }
     ERR_clear_error();
     if (!x)
         return err_set(e, E_INPUT, "not a certificate in PEM or DER");
+    *out = x;
+    return 0;
+}
+
+int
+certs_add(struct certs *cs, struct slice file, const char *address,
+          char *fingerprint_out, struct err *e)
+{
+    struct store_cert row = {.source = STORE_CERT_PINNED};
+    unsigned char *der = NULL;
+    char lower[400];
+    X509 *x;
+    int n, rc = -1;
+
+    if (certs_read(file, &x, e))
+        return -1;
     n = i2d_X509(x, &der);
     if (!slice_copy(slice_of(address), lower, sizeof lower)) {
         err_set(e, E_INPUT, "the address is too long");
