@@ -51,7 +51,7 @@ flags_json(const struct mime_part *p)
 
 /* One part without those inside it. */
 static json_t *
-part_json(const struct mime_message *m, const struct mime_part *p)
+part_json(const struct mime_part *p)
 {
     struct buf section = BUF_INIT(8192), name = BUF_INIT(65536), type;
     json_t *o = json_object();
@@ -73,11 +73,11 @@ part_json(const struct mime_message *m, const struct mime_part *p)
     json_object_set_new(o, "head", json_integer((json_int_t)p->head));
     json_object_set_new(o, "body", json_integer((json_int_t)p->body));
     json_object_set_new(o, "end", json_integer((json_int_t)p->end));
-    json_object_set_new(o, "size", json_integer((json_int_t)(p->end - p->body)));
+    json_object_set_new(o, "size",
+                        json_integer((json_int_t)(p->end - p->body)));
     json_object_set_new(o, "lines", json_integer((json_int_t)p->body_lines));
     json_object_set_new(o, "flags", flags_json(p));
     json_object_set_new(o, "parts", json_array());
-    (void)m;
     buf_clear(&section);
     buf_clear(&type);
     buf_clear(&name);
@@ -86,12 +86,12 @@ part_json(const struct mime_message *m, const struct mime_part *p)
 
 /* Nested as the message is: as deep as its limits allow. */
 static json_t *
-tree_json(const struct mime_message *m, const struct mime_part *p)
+tree_json(const struct mime_part *p)
 {
-    json_t *o = part_json(m, p), *inner = json_object_get(o, "parts");
+    json_t *o = part_json(p), *inner = json_object_get(o, "parts");
 
     for (const struct mime_part *c = p->child; c; c = c->next)
-        json_array_append_new(inner, tree_json(m, c));
+        json_array_append_new(inner, tree_json(c));
     return o;
 }
 
@@ -121,7 +121,7 @@ message_json(const struct mime_message *m, struct err *e)
         json_object_set_new(o, "bodystructure",
                             ctl_json_text(buf_slice(&structure)));
         json_object_set_new(o, "body", ctl_json_text(buf_slice(&body)));
-        json_object_set_new(o, "tree", tree_json(m, root));
+        json_object_set_new(o, "tree", tree_json(root));
     }
     buf_clear(&envelope);
     buf_clear(&structure);

@@ -10,7 +10,7 @@ static const struct ctl_option open_options[] = {
     {"--key", "FILE", "a key to read with, PFX or PEM; may be repeated"},
     {"--cert", "FILE", "its certificate, when the PEM file lacks it"},
     {"--password-file", "FILE", "the password of the --key before it"},
-    {"--trust", "FILE", "an anchor, PEM or DER; then the system's do not count"},
+    {"--trust", "FILE", "an anchor (PEM, DER); then the system's do not count"},
     {"--trust-system", NULL, "the system's anchors count as well"},
     {"--at", "TIME", "judge as of 2026-11-22T08:00:00Z"},
     {"--authserv-id", "NAME", "of Authentication-Results"},

@@ -7,11 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include "base/file.h"
 #include "base/now.h"
+#include "certs/certs.h"
 #include "keys/keys.h"
 
 #define KEY_FILE_MAX ((size_t)4 << 20)
@@ -98,28 +96,12 @@ int
 ctl_cert(const char *path, struct x509_st **out, struct err *e)
 {
     struct buf b = BUF_INIT(KEY_FILE_MAX);
-    const unsigned char *p;
-    X509 *x = NULL;
-    BIO *bio;
+    int rc = file_read(path, &b, e);
 
-    if (file_read(path, &b, e)) {
-        buf_clear(&b);
-        return -1;
-    }
-    bio = BIO_new_mem_buf(b.data ? b.data : "", (int)b.len);
-    if (bio)
-        x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    p = (const unsigned char *)b.data;
-    if (!x && b.len)
-        x = d2i_X509(NULL, &p, (long)b.len);
-    ERR_clear_error();
+    if (rc == 0 && certs_read(buf_slice(&b), out, e))
+        rc = err_add(e, "%s", path);
     buf_clear(&b);
-    if (!x)
-        return err_set(e, E_INPUT, "%s holds no certificate in PEM or DER",
-                       path);
-    *out = x;
-    return 0;
+    return rc;
 }
 
 int
