@@ -39,7 +39,8 @@ int accounts_new(const struct accounts_config *, struct accounts **out,
 void accounts_start(struct accounts *); /* sync and queues begin */
 void accounts_free(struct accounts **);
 /* After a reload: new ones open, changed ones take their settings, removed
- * ones end their sessions. Takes nothing; the old settings may be freed after. */
+ * ones end their sessions. Takes nothing; the old settings may be freed
+ * after. */
 int accounts_settings(struct accounts *, const struct settings *,
                       struct err *e);
 
