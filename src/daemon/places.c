@@ -71,7 +71,7 @@ lock_holder(int fd)
     char text[24] = "";
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
-    return n > 0 ? atol(text) : 0;
+    return n > 0 ? strtol(text, NULL, 10) : 0;
 }
 
 int

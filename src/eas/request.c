@@ -334,7 +334,8 @@ on_done(void *arg, const struct err *err)
 /* ---- sending */
 
 static void
-request_headers(struct eas_request *r, const char *headers[8], char lines[3][80])
+request_headers(struct eas_request *r, const char *headers[8],
+                char lines[3][80])
 {
     size_t n = 0;
     struct eas *eas = r->eas;
