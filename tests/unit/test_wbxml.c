@@ -386,7 +386,7 @@ struct lib_node *wbxml_tree_add_elt(struct lib_tree *, struct lib_node *,
 struct lib_node *wbxml_tree_add_text(struct lib_tree *, struct lib_node *,
                                      const WB_UTINY *, WB_ULONG);
 struct wbxml_lib_element *wbxml_tag_create(int);
-void wbxml_tag_destroy(struct lib_element *);
+void wbxml_tag_destroy(struct wbxml_lib_element *);
 struct lib_encoder *wbxml_encoder_create_real(void);
 void wbxml_encoder_destroy(struct lib_encoder *);
 void wbxml_encoder_set_tree(struct lib_encoder *, struct lib_tree *);
