@@ -408,7 +408,7 @@ lib_add(struct lib_tree *t, struct lib_node *parent, unsigned tag,
     while (WBXML_TAG(entry->page, entry->token) != tag)
         entry++;
     el->u.token = entry;
-    n = wbxml_tree_add_elt(t, parent, el); /* which makes a copy */
+    n = wbxml_tree_add_elt(t, parent, el);     /* a copy of it */
     wbxml_tag_destroy(el);
     if (text)
         wbxml_tree_add_text(t, n, (const WB_UTINY *)text,
