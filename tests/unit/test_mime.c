@@ -962,6 +962,13 @@ static const struct {
      "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
      "Content-Type: a/b\nContent-Transfer-Encoding: base64\n\nw7w=\n"
      "--b--\n"},
+    {"a delimiter that only quoted-printable hid",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+     "Content-Transfer-Encoding: quoted-printable\n\n"
+     "=2D-b\n\303\274 a a a a\n--b--\n",
+     "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+     "Content-Transfer-Encoding: quoted-printable\n\n"
+     "=2D-b\n=C3=BC a a a a\n--b--\n"},
     {"8bit under a signature",
      "Content-Type: multipart/signed; boundary=b\n\n--b\n\n\303\274\n--b--\n",
      NULL},
