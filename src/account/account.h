@@ -39,7 +39,8 @@ int accounts_new(const struct accounts_config *, struct accounts **out,
 void accounts_start(struct accounts *); /* sync and queues begin */
 void accounts_free(struct accounts **);
 /* After a reload: new ones open, changed ones take their settings, removed
- * ones end their sessions. Takes nothing; the old settings may be freed after. */
+ * ones end their sessions. Takes nothing; the old settings may be freed
+ * after. */
 int accounts_settings(struct accounts *, const struct settings *,
                       struct err *e);
 
@@ -79,6 +80,9 @@ struct account_session {
 };
 void account_session_add(struct account *, struct account_session *);
 void account_session_remove(struct account *, struct account_session *);
+/* How many there are, of all doors; settings->max_sessions is for the doors to
+ * keep. */
+size_t account_sessions(const struct account *);
 
 /* A PFX or PEM from `sealpostctl key import`; the text tells what came in. */
 struct op *account_key_import(struct account *, struct slice file,

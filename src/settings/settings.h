@@ -194,6 +194,9 @@ bool settings_account_equal(const struct settings_account *,
  * count (listeners, places, user), comma-separated; "" when none. Heap. */
 char *settings_fixed_changes(const struct settings *old,
                              const struct settings *new_);
+/* Gives those settings of `new_` the values of `boot` back, so that nobody acts
+ * on them before the new start. They stay boot's: it must live longer. */
+void settings_fixed_keep(const struct settings *boot, struct settings *new_);
 
 enum settings_diff_kind {
     SETTINGS_ADDED,   /* was NULL */
@@ -221,5 +224,12 @@ struct settings_entry {
     bool built; /* false: refused as not built yet whatever the value */
 };
 bool settings_entry_at(size_t i, struct settings_entry *out);
+/* The value in force of the i-th, as one would write it, is added: of the
+ * daemon (account NULL: the settings outside of blocks only), or of an
+ * account. false: it does not belong there, or is not built. */
+struct buf;
+bool settings_value_at(const struct settings *,
+                       const struct settings_account *, size_t i,
+                       struct buf *out);
 
 #endif

@@ -307,8 +307,15 @@ test_diff(void)
     fixed = settings_fixed_changes(a, a);
     CHECK_STR(fixed, "");
     free(fixed);
-    settings_free(&a);
+    settings_fixed_keep(a, b);
+    CHECK_STR(b->state_dir, a->state_dir);
+    CHECK_STR(b->secrets_file, a->secrets_file);
+    CHECK_INT(b->n_listen, a->n_listen);
+    fixed = settings_fixed_changes(a, b);
+    CHECK_STR(fixed, "");
+    free(fixed);
     settings_free(&b);
+    settings_free(&a);
 }
 
 static void
