@@ -343,6 +343,14 @@ entry_accepted(struct outbox_entry *en)
     outbox_pump(ob);
 }
 
+/* locked = queue: for devices that give up at a 4xx. */
+static bool
+may_queue(const struct outbox_entry *en, const struct err *err)
+{
+    return (err->code == E_LOCKED || err->code == E_LOGIN) &&
+           en->ob->settings->locked == SETTINGS_LOCKED_QUEUE;
+}
+
 static void
 entry_failed(struct outbox_entry *en, const struct store_submission *row,
              const struct err *err)
@@ -359,7 +367,8 @@ entry_failed(struct outbox_entry *en, const struct store_submission *row,
         kind = SAY_OR_WAIT;
     if (en->state != STORE_QUEUE_SENDING &&
         (kind == FOR_GOOD ||
-         (kind == SAY_OR_WAIT && en->fresh && en->on_outcome))) {
+         (kind == SAY_OR_WAIT && en->fresh && en->on_outcome &&
+          !may_queue(en, err)))) {
         entry_give_up(en, row, err);
     } else if (old) {
         err_add(&late, en->state == STORE_QUEUE_SENDING

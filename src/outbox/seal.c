@@ -250,7 +250,8 @@ copy_run(struct worker_job *job)
     int rc;
 
     buf_init(&j->made, OUTBOX_MAX);
-    rc = mime_write_changed(buf_slice(&j->mime), j->changes, j->nchanges, &changed, e);
+    rc = mime_write_changed(buf_slice(&j->mime), j->changes, j->nchanges,
+                            &changed, e);
     if (rc == 0)
         rc = outbox_envelope_seven(buf_slice(&changed), &seven, e);
     if (rc == 0 && j->pass)

@@ -18,9 +18,6 @@
 #include "outbox/private.h"
 #include "store/body.h"
 
-/* So long encrypt = if-possible waits for a source that is away. */
-#define LOOKUP_WAIT_S 900
-
 struct send {
     struct op *op;
     struct flow flow;
@@ -276,9 +273,14 @@ static enum flow_next
 send_settle(void *self)
 {
     struct send *s = self;
-    bool waited = now_unix() - s->row.created >= LOOKUP_WAIT_S;
+    int64_t age = now_unix() - s->row.created;
+    bool waited = age >= s->ob->settings->lookup_wait;
     struct err e;
 
+    /* Another way to deal with a missing one is not built; the settings
+     * refuse it, and so does this. */
+    if (s->ob->settings->missing_certificate != SETTINGS_MISSING_REJECT)
+        return flow_fail(&s->flow, E_BUG, "missing_certificate is not built");
     if (outbox_policy_settle(&s->want, &s->found, waited, &s->verdict, &e))
         return flow_fail_err(&s->flow, &e);
     return FLOW_NEXT;

@@ -242,8 +242,13 @@ content_print(struct submit *s, struct slice mime, char out[17],
          EVP_DigestFinal_ex(c, md, NULL);
     EVP_MD_CTX_free(c);
     free(salt);
-    for (int i = 0; ok && i < 8; i++)
-        out += sprintf(out, "%02x", md[i]);
+    if (ok) {
+        struct buf hex = BUF_INIT(16);
+
+        ok = code_hex_write(&hex, slice_make(md, 8)) == 0 &&
+             slice_copy(buf_slice(&hex), out, 17);
+        buf_clear(&hex);
+    }
     return ok ? 0 : err_set(e, E_CRYPTO, "digest failed");
 }
 
