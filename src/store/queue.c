@@ -319,6 +319,34 @@ store_queue_strip(struct store *s, const char *id, struct err *e)
 }
 
 int
+store_queue_next_open(struct store *s, const char *after, struct arena *a,
+                      struct store_submission *out, struct err *e)
+{
+    return row_one(s,
+                   db_query(s->db, e,
+                            "SELECT " SUBMISSION_COLUMNS " FROM submission"
+                            " WHERE state <> ?2 AND"
+                            " seq > coalesce((SELECT seq FROM"
+                            " submission WHERE id = ?1), 0)"
+                            " ORDER BY seq LIMIT 1",
+                            "si", after, (int64_t)STORE_QUEUE_SENT),
+                   a, out, e);
+}
+
+int
+store_queue_count(struct store *s, uint64_t *open_out, struct err *e)
+{
+    int64_t n = 0;
+
+    if (db_int(s->db, e, &n,
+               "SELECT count(*) FROM submission WHERE state <> ?", "i",
+               (int64_t)STORE_QUEUE_SENT) < 0)
+        return -1;
+    *open_out = (uint64_t)n;
+    return 0;
+}
+
+int
 store_queue_remove(struct store *s, const char *id, struct err *e)
 {
     if (store_begin(s, e))

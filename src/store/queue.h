@@ -55,6 +55,10 @@ int store_queue_get(struct store *, const char *id, struct arena *,
 /* In order of creation; *after is an id, "" at the start. 1, 0, -1. */
 int store_queue_next(struct store *, const char *after, struct arena *,
                      struct store_submission *out, struct err *e);
+/* The same without those that were sent, for people. */
+int store_queue_next_open(struct store *, const char *after, struct arena *,
+                          struct store_submission *out, struct err *e);
+int store_queue_count(struct store *, uint64_t *open_out, struct err *e);
 /* The files go, the row stays: of one that was sent. */
 int store_queue_strip(struct store *, const char *id, struct err *e);
 /* Row and files. */
