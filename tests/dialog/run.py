@@ -394,6 +394,9 @@ def change_conf(path, setting):
 
 
 def lab_start(lab, script):
+    # The directory gives certificates without those between them and the root.
+    change_conf(lab.conf, "trust = {'%s', '%s'}" % (
+        lab.pki.anchor, lab.pki.path('issuing/ca.crt')))
     for setting in script.sets:
         change_conf(lab.conf, setting)
     for words in script.accounts:
@@ -404,9 +407,9 @@ def lab_start(lab, script):
             lab.server.add_user(user, [lab.pki.pem(user + '-enc')]
                                 if user != 'carol' else ())
     lab.server.start()
+    lab.start()
     for words in script.accounts:
         lab.add_account(words[0], words[1:])
-    lab.start()
 
 
 class Report:
