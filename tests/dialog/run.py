@@ -39,7 +39,8 @@ SASL PLAIN in base64; ${64:text}, text in base64.
     ! server stop|start               the sandbox
     ! ctl ARGUMENTS                   sealpostctl; the | lines are its stdin
     ! conf NAME = VALUE               changes the file's global setting
-    ! hup                             SIGHUP to the daemon
+    ! hup                             SIGHUP to the daemon; waits for what
+                                      came of it
     ! restart                         the daemon, connections go
     ! log WORDS                       a line of the daemon's log has them all
     ! nolog WORDS                     no line has them all
@@ -358,7 +359,12 @@ class Play:
         change_conf(self.lab.conf, ' '.join(words))
 
     def order_hup(self, _words, _more):
+        def outcomes():
+            return self.lab.daemon.text().count('reloaded')
+        before = outcomes()
         os.kill(self.lab.daemon.pid, signal.SIGHUP)
+        if not until(lambda: outcomes() > before, WAIT, 0.02):
+            raise Failed('no reload')
 
     def order_restart(self, _words, _more):
         self.lab.restart()
