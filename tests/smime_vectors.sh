@@ -15,7 +15,9 @@ grep -v '^1\.\.' "$TMPDIR/own"
 n=$(grep -cE '^(not )?ok' "$TMPDIR/own")
 grep -q '^1\.\.' "$TMPDIR/own" || { n=$((n + 1)); echo "not ok $n - ran to the end"; }
 if [ -r "$others/expected.tsv" ]; then
-    grep -v '^generated/' "$others/expected.tsv" > "$TMPDIR/table"
+    # rows of key files ("p12: ...") have nothing to open
+    grep -v '^generated/' "$others/expected.tsv" |
+        grep -v "$(printf '\t')p12:" > "$TMPDIR/table"
     "$program" "$others" "$TMPDIR/table" "$data/expected-failures.tsv" \
         > "$TMPDIR/others" || true
     sed -E '/^1\.\./d; s/^((not )?ok) [0-9]+/\1/' "$TMPDIR/others"

@@ -340,17 +340,25 @@ on_retry(void *arg)
 }
 
 void
+account_keep(struct account *a, const struct settings_account *s)
+{
+    a->settings = s;
+    if (a->error.code)
+        return;
+    outbox_settings(a->outbox, s);
+    views_settings(a->views, s);
+}
+
+void
 account_apply(struct account *a, const struct settings_account *s)
 {
     bool server = strcmp(a->settings->server, s->server) != 0 ||
                   strcmp(a->settings->user, s->user) != 0;
 
-    a->settings = s;
+    account_keep(a, s);
     if (a->error.code)
         return;
     sync_set_filter(a->sync, (int)s->sync_window);
-    outbox_settings(a->outbox, s);
-    views_settings(a->views, s);
     keys_choose(a->keys, s->signing_key, s->encryption_key);
     if (server)
         log_warn("account", "account=%s another server or user counts after "
@@ -479,6 +487,16 @@ account_session_remove(struct account *a, struct account_session *s)
             s->next = NULL;
             return;
         }
+}
+
+size_t
+account_sessions(const struct account *a)
+{
+    size_t n = 0;
+
+    for (const struct account_session *s = a->sessions; s; s = s->next)
+        n++;
+    return n;
 }
 
 /* ---- importing a key: derivation in a worker ---- */

@@ -117,7 +117,7 @@ accounts_settings(struct accounts *set, const struct settings *now,
             break;
         case SETTINGS_SAME:
             if (a)
-                a->settings = d.now;
+                account_keep(a, d.now);
             break;
         }
     }

@@ -50,6 +50,8 @@ struct account *account_new(struct accounts *, const struct settings_account *);
 void account_start(struct account *);
 void account_close(struct account *, const char *why);
 void account_apply(struct account *, const struct settings_account *);
+/* Equal settings in another place: the old place may go. */
+void account_keep(struct account *, const struct settings_account *);
 
 /* ---- device.c ---- */
 

@@ -23,7 +23,8 @@ file_dir(const char *path)
 
     if (!slash)
         return xstrdup(".");
-    return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+    return slash == path ? xstrdup("/")
+                         : xstrndup(path, (size_t)(slash - path));
 }
 
 int

@@ -213,7 +213,7 @@ connect_asked(struct eas *eas)
         return FLOW_NEXT;
     eas->need_provision = false;
     eas->state.no_policy = true;
-    strcpy(eas->state.policy_key, "0");
+    snprintf(eas->state.policy_key, sizeof eas->state.policy_key, "0");
     eas_state_changed(eas);
     return FLOW_NEXT;
 }
@@ -239,7 +239,8 @@ connect_ask(void *self)
 static void
 policy_keep(struct eas *eas)
 {
-    bool same = eas->has_policy && eas_policy_is_same(&eas->policy, &eas->asked);
+    bool same =
+        eas->has_policy && eas_policy_is_same(&eas->policy, &eas->asked);
 
     eas_policy_clear(&eas->policy);
     eas->policy = eas->asked;

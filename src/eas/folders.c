@@ -231,9 +231,18 @@ edit_start(struct eas *eas, enum eas_command command,
            op_done_fn *done, void *arg)
 {
     static const struct eas_call_kind kinds[] = {
-        {EAS_CMD_FOLDERCREATE, edit_build, edit_answer, NULL, edit_clear},
-        {EAS_CMD_FOLDERUPDATE, edit_build, edit_answer, NULL, edit_clear},
-        {EAS_CMD_FOLDERDELETE, edit_build, edit_answer, NULL, edit_clear},
+        {.command = EAS_CMD_FOLDERCREATE,
+         .build = edit_build,
+         .answer = edit_answer,
+         .clear = edit_clear},
+        {.command = EAS_CMD_FOLDERUPDATE,
+         .build = edit_build,
+         .answer = edit_answer,
+         .clear = edit_clear},
+        {.command = EAS_CMD_FOLDERDELETE,
+         .build = edit_build,
+         .answer = edit_answer,
+         .clear = edit_clear},
     };
     struct edit_call *f = eas_call_new(
         eas, &kinds[command - EAS_CMD_FOLDERCREATE], sizeof *f);

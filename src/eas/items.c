@@ -119,7 +119,8 @@ fetch_take(struct fetch_call *f, const struct wbxml_node *n,
     else if (mime.n > f->max_body)
         fetch_tell(f, i, -1, SLICE_NONE, false);
     else
-        fetch_tell(f, i, 1, mime, wbxml_number(body, 0, BASE_TRUNCATED, 0) == 1);
+        fetch_tell(f, i, 1, mime,
+                   wbxml_number(body, 0, BASE_TRUNCATED, 0) == 1);
 }
 
 static int

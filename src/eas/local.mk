@@ -25,3 +25,9 @@ TESTS += tests/unit/test_eas_connect
 tests_unit_test_eas_connect_SOURCES = tests/unit/test_eas_connect.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_eas_connect_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_stream
+TESTS += tests/unit/test_eas_stream
+tests_unit_test_eas_stream_SOURCES = tests/unit/test_eas_stream.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_stream_LDADD = libsp_test.a $(LINK_2)

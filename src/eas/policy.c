@@ -135,7 +135,8 @@ entry_value(const struct wbxml_node *n)
 static void
 entry_add(struct eas_policy *p, const struct wbxml_node *n, bool password)
 {
-    const char *name = wbxml_name(WBXML_PAGE_OF(n->tag), WBXML_TOKEN_OF(n->tag));
+    const char *name =
+        wbxml_name(WBXML_PAGE_OF(n->tag), WBXML_TOKEN_OF(n->tag));
 
     if (p->n >= ENTRIES_MAX)
         return;

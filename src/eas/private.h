@@ -49,7 +49,11 @@ struct eas_request {
     bool multipart, fresh;
     int64_t stall_ms;
     uint64_t max_body;
+    /* Takes a 200 answer that is larger than a refusal in pieces, as they
+     * come; `body` then stays empty. -1 ends the request. NULL: none. */
+    int (*stream)(struct eas_request *, struct slice piece, struct err *e);
     /* the answer */
+    bool streaming; /* `stream` was called */
     struct http_answer http;
     struct buf body;
     char content_type[80], location[600], versions[256], commands[1024];
@@ -81,6 +85,11 @@ struct eas_call_kind {
     /* The body of a 200 answer; the caller still wants it. 0: done, 1: build
      * and send again, -1: e says why it failed. */
     int (*answer)(struct eas_call *, struct slice body, struct err *e);
+    /* A large one instead, while it arrives, and its end, which is like the
+     * return of `answer`; NULL: it is collected. A request that fails in
+     * between ends with `failed`. */
+    int (*stream)(struct eas_call *, struct slice piece, struct err *e);
+    int (*stream_end)(struct eas_call *, struct err *e);
     /* Before the error is told; may be NULL. */
     void (*failed)(struct eas_call *, const struct err *e);
     /* Frees what build and answer keep; may be NULL. */

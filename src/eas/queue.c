@@ -236,7 +236,8 @@ call_got(struct eas_call *c)
         call_end(c, NULL);
         return;
     }
-    rc = c->kind->answer(c, buf_slice(&c->req.body), &e);
+    rc = c->req.streaming ? c->kind->stream_end(c, &e)
+                          : c->kind->answer(c, buf_slice(&c->req.body), &e);
     if (rc > 0 && ++c->again <= MAX_AGAIN) {
         call_back(c);
         return;
@@ -431,6 +432,15 @@ call_prepare(struct eas_call *c)
     return until <= now;
 }
 
+static int
+on_stream(struct eas_request *r, struct slice piece, struct err *e)
+{
+    struct eas_call *c =
+        (struct eas_call *)(void *)((char *)r - offsetof(struct eas_call, req));
+
+    return c->kind->stream(c, piece, e);
+}
+
 static void
 call_go(struct eas_call *c)
 {
@@ -441,6 +451,7 @@ call_go(struct eas_call *c)
     c->is_running = true;
     memcpy(c->key_used, eas->state.policy_key, sizeof c->key_used);
     c->req.policy_key = c->key_used;
+    c->req.stream = c->kind->stream ? on_stream : NULL;
     eas_request_send(&c->req, on_outcome);
 }
 

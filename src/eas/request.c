@@ -96,11 +96,49 @@ on_header(void *arg, struct slice name, struct slice value)
     }
 }
 
+/* Once an answer is too long for a refusal it need not be kept. */
+static int
+stream_piece(struct eas_request *r, struct slice piece, struct err *e)
+{
+    int rc = 0;
+
+    if (!r->streaming) {
+        r->streaming = true;
+        rc = r->stream(r, buf_slice(&r->body), e);
+        buf_clear(&r->body);
+    }
+    return rc ? rc : r->stream(r, piece, e);
+}
+
+static bool
+can_stream(const struct eas_request *r, struct slice piece)
+{
+    return r->streaming ||
+           (r->stream && r->http.status == 200 && r->body.len >= 4 &&
+            r->body.len + piece.n > REFUSAL_MAX &&
+            wbxml_is_wbxml(buf_slice(&r->body)));
+}
+
+static void
+on_status(void *arg, int status)
+{
+    struct eas_request *r = arg;
+
+    r->http.status = status;
+}
+
 static int
 on_body(void *arg, struct slice piece, struct err *e)
 {
     struct eas_request *r = arg;
 
+    /* The first bytes are kept in any case: they tell what it is. */
+    if (!r->body.len && r->stream && !r->streaming && piece.n > REFUSAL_MAX) {
+        buf_add_slice(&r->body, slice_cut(piece, 0, REFUSAL_MAX));
+        piece = slice_from(piece, REFUSAL_MAX);
+    }
+    if (can_stream(r, piece))
+        return stream_piece(r, piece, e);
     if (buf_add_slice(&r->body, piece))
         return err_set(e, E_LIMIT, "the answer is over %zu bytes",
                        r->body.limit);
@@ -199,7 +237,7 @@ outcome_by_status(struct eas_request *r)
 static enum eas_outcome
 outcome_200(struct eas_request *r)
 {
-    if (r->options || !r->body.len)
+    if (r->options || r->streaming || !r->body.len)
         return EAS_GOT;
     if (slice_istarts(slice_of(r->content_type),
                       "application/vnd.ms-sync.multipart"))
@@ -296,7 +334,8 @@ on_done(void *arg, const struct err *err)
 /* ---- sending */
 
 static void
-request_headers(struct eas_request *r, const char *headers[8], char lines[3][80])
+request_headers(struct eas_request *r, const char *headers[8],
+                char lines[3][80])
 {
     size_t n = 0;
     struct eas *eas = r->eas;
@@ -339,6 +378,7 @@ eas_request_send(struct eas_request *r,
         .fresh_connection = r->fresh,
         .stall_ms = r->stall_ms,
         .max_body = r->max_body ? r->max_body : ANSWER_MAX,
+        .on_status = on_status,
         .on_header = on_header,
         .on_body = on_body,
         .arg = r};
@@ -348,7 +388,7 @@ eas_request_send(struct eas_request *r,
     buf_init(&r->body, (size_t)h.max_body);
     r->content_type[0] = r->location[0] = '\0';
     r->versions[0] = r->commands[0] = '\0';
-    r->throttled = r->begin_anew = false;
+    r->throttled = r->begin_anew = r->streaming = false;
     r->wait_ms = 0;
     r->err = (struct err){0};
     r->http = (struct http_answer){0};

@@ -149,11 +149,43 @@ sync_answer(struct eas_call *c, struct slice body, struct err *e)
     return 0;
 }
 
+static int
+sync_stream(struct eas_call *c, struct slice piece, struct err *e)
+{
+    struct sync_call *s = (struct sync_call *)c;
+
+    if (!s->reader)
+        eas_sync_answer_clear(s->out);
+    return eas_sync_feed(s, piece, e);
+}
+
+static int
+sync_stream_end(struct eas_call *c, struct err *e)
+{
+    struct sync_call *s = (struct sync_call *)c;
+
+    if (eas_sync_finish(s, e)) {
+        eas_sync_answer_clear(s->out);
+        return -1;
+    }
+    return 0;
+}
+
+static void
+sync_failed(struct eas_call *c, const struct err *err)
+{
+    struct sync_call *s = (struct sync_call *)c;
+
+    (void)err;
+    eas_sync_answer_clear(s->out); /* what a torn answer began */
+}
+
 static void
 sync_clear(struct eas_call *c)
 {
     struct sync_call *s = (struct sync_call *)c;
 
+    eas_sync_forget(s);
     for (size_t i = 0; i < s->nchanges; i++)
         change_free(&s->changes[i]);
     free(s->changes);
@@ -168,6 +200,9 @@ eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
     static const struct eas_call_kind kind = {.command = EAS_CMD_SYNC,
                                               .build = sync_build,
                                               .answer = sync_answer,
+                                              .stream = sync_stream,
+                                              .stream_end = sync_stream_end,
+                                              .failed = sync_failed,
                                               .clear = sync_clear};
     struct sync_call *s;
 
@@ -192,6 +227,7 @@ eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
     for (size_t i = 0; i < ask->nchanges; i++)
         change_copy(&s->changes[s->nchanges++], &ask->changes[i]);
     s->call.background = ask->background;
+    s->call.req.max_body = EAS_SYNC_ANSWER_MAX;
     eas_call_lane(&s->call, s->collection);
     return eas_call_start(&s->call, done, arg);
 }

@@ -19,8 +19,9 @@
 #define ITEM_TEXT ((size_t)1 << 20)
 #define ITEM_CATEGORIES 300
 
-struct reader {
+struct sync_reader {
     struct sync_call *s;
+    struct wbxml_reader wbxml;
     unsigned path[8]; /* the tags above the element that is read */
     unsigned depth, skip;
     struct arena *arena;
@@ -183,7 +184,7 @@ item_read(struct arena *a, const struct wbxml_node *n, struct eas_item *out)
 /* ---- one entry of Commands or Responses is complete */
 
 static void
-response_take(struct reader *r, const struct wbxml_node *n)
+response_take(struct sync_reader *r, const struct wbxml_node *n)
 {
     struct eas_sync_answer *out = r->s->out;
     struct eas_sync_failure *f;
@@ -201,7 +202,7 @@ response_take(struct reader *r, const struct wbxml_node *n)
 }
 
 static int
-entry_take(struct reader *r, struct err *e)
+entry_take(struct sync_reader *r, struct err *e)
 {
     struct eas_item item;
     int rc = 0;
@@ -219,7 +220,7 @@ entry_take(struct reader *r, struct err *e)
 /* ---- events */
 
 static unsigned
-parent_of(const struct reader *r)
+parent_of(const struct sync_reader *r)
 {
     return r->depth ? r->path[r->depth - 1] : 0;
 }
@@ -227,7 +228,7 @@ parent_of(const struct reader *r)
 static int
 on_start(void *arg, unsigned tag, struct err *e)
 {
-    struct reader *r = arg;
+    struct sync_reader *r = arg;
     unsigned parent = parent_of(r);
 
     if (r->in_item)
@@ -257,7 +258,7 @@ on_start(void *arg, unsigned tag, struct err *e)
 static int
 on_bytes(void *arg, struct slice s, struct err *e)
 {
-    struct reader *r = arg;
+    struct sync_reader *r = arg;
 
     if (r->in_item)
         return wbxml_builder_bytes(&r->item, s, e);
@@ -266,7 +267,7 @@ on_bytes(void *arg, struct slice s, struct err *e)
 }
 
 static void
-value_take(struct reader *r, unsigned tag, unsigned parent)
+value_take(struct sync_reader *r, unsigned tag, unsigned parent)
 {
     struct slice text = buf_slice(&r->text);
     uint32_t v;
@@ -288,7 +289,7 @@ value_take(struct reader *r, unsigned tag, unsigned parent)
 static int
 on_end(void *arg, unsigned tag, struct err *e)
 {
-    struct reader *r = arg;
+    struct sync_reader *r = arg;
 
     if (r->in_item) {
         if (wbxml_builder_end(&r->item, e))
@@ -308,7 +309,7 @@ on_end(void *arg, unsigned tag, struct err *e)
 /* ---- */
 
 static int
-answer_settle(struct reader *r, struct err *e)
+answer_settle(struct sync_reader *r, struct err *e)
 {
     struct eas_sync_answer *out = r->s->out;
     long status = r->status ? r->status : r->root_status ? r->root_status : 1;
@@ -330,21 +331,65 @@ answer_settle(struct reader *r, struct err *e)
     return 0;
 }
 
+static struct sync_reader *
+reader_new(struct sync_call *s)
+{
+    static const struct wbxml_limits limits = {.bytes = EAS_SYNC_ANSWER_MAX};
+    struct sync_reader *r = xcalloc(1, sizeof *r);
+    struct wbxml_events events = {on_start, on_bytes, on_end, r};
+
+    r->s = s;
+    r->arena = arena_new();
+    buf_init(&r->text, EAS_ID_MAX);
+    wbxml_reader_init(&r->wbxml, &events, &limits);
+    return r;
+}
+
+void
+eas_sync_forget(struct sync_call *s)
+{
+    struct sync_reader *r = s->reader;
+
+    if (!r)
+        return;
+    wbxml_reader_clear(&r->wbxml);
+    wbxml_builder_clear(&r->item);
+    buf_clear(&r->text);
+    arena_free(&r->arena);
+    free(r);
+    s->reader = NULL;
+}
+
+/* A torn answer: the same request again. */
+static int
+torn(struct err *e)
+{
+    if (e && e->code == E_INPUT)
+        e->code = E_RETRY;
+    return -1;
+}
+
+int
+eas_sync_feed(struct sync_call *s, struct slice piece, struct err *e)
+{
+    if (!s->reader)
+        s->reader = reader_new(s);
+    return wbxml_reader_feed(&s->reader->wbxml, piece, e) ? torn(e) : 0;
+}
+
+int
+eas_sync_finish(struct sync_call *s, struct err *e)
+{
+    int rc = wbxml_reader_end(&s->reader->wbxml, e) ? torn(e)
+                                                    : answer_settle(s->reader, e);
+
+    eas_sync_forget(s);
+    return rc;
+}
+
 int
 eas_sync_read(struct sync_call *s, struct slice body, struct err *e)
 {
-    struct reader r = {.s = s, .arena = arena_new()};
-    struct wbxml_events events = {on_start, on_bytes, on_end, &r};
-    int rc;
-
-    buf_init(&r.text, EAS_ID_MAX);
-    rc = wbxml_read(body, &events, NULL, e);
-    if (rc && e && e->code == E_INPUT)
-        e->code = E_RETRY; /* a torn answer: the same request again */
-    if (!rc)
-        rc = answer_settle(&r, e);
-    wbxml_builder_clear(&r.item);
-    buf_clear(&r.text);
-    arena_free(&r.arena);
-    return rc;
+    eas_sync_forget(s);
+    return eas_sync_feed(s, body, e) || eas_sync_finish(s, e) ? -1 : 0;
 }

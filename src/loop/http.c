@@ -565,7 +565,7 @@ http_url_parse(const char *url, struct http_url *out, struct err *e)
                          out->path, sizeof out->path))
         err_set(e, E_LIMIT, "the URL is too long");
     else {
-        out->port = (unsigned)atoi(port);
+        out->port = (unsigned)strtoul(port, NULL, 10);
         rc = 0;
     }
     curl_free(scheme);

@@ -83,7 +83,7 @@ listener_fd(int fd, listener_accept_fn *fn, void *arg)
             if (getnameinfo((struct sockaddr *)&ss, len, host, sizeof host,
                             port, sizeof port,
                             NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-                l->port = (unsigned)atoi(port);
+                l->port = (unsigned)strtoul(port, NULL, 10);
                 l->name = xasprintf(
                     ss.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
             }

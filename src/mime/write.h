@@ -38,8 +38,8 @@ struct mime_change {
     bool top;  /* put it in front of all other fields instead */
     bool keep; /* take nothing out, only add */
 };
-/* raw: a whole message or entity. Changes apply in the order given (at most 64), each
- * field is judged by the first change that names it. */
+/* raw: a whole message or entity. Changes apply in the order given (at most
+ * 64), each field is judged by the first change that names it. */
 int mime_write_changed(struct slice raw, const struct mime_change *changes,
                        size_t count, struct buf *out, struct err *e);
 

@@ -93,6 +93,39 @@ settings_fixed_changes(const struct settings *old, const struct settings *new_)
     return buf_take(&out, NULL);
 }
 
+static size_t
+field_size(const struct setting *s)
+{
+    switch (s->kind) {
+    case SETTING_WORD:
+        return sizeof(int);
+    case SETTING_BOOL:
+        return sizeof(bool);
+    case SETTING_TIME:
+    case SETTING_NUMBER:
+        return sizeof(unsigned);
+    case SETTING_SIZE:
+        return sizeof(uint64_t);
+    default:
+        return sizeof(void *);
+    }
+}
+
+void
+settings_fixed_keep(const struct settings *boot, struct settings *new_)
+{
+    for (size_t i = 0; i < settings_table_n; i++) {
+        const struct setting *s = &settings_table[i];
+
+        if (s->where == SETTING_GLOBAL && s->fixed &&
+            s->field != SETTING_NO_FIELD)
+            memcpy((char *)new_ + s->field, (const char *)boot + s->field,
+                   field_size(s));
+    }
+    new_->listen = boot->listen;
+    new_->n_listen = boot->n_listen;
+}
+
 bool
 settings_diff_next(const struct settings *old, const struct settings *new_,
                    size_t *i, struct settings_diff *out)

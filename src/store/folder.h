@@ -83,7 +83,7 @@ int store_folder_set_estimate(struct store *, int64_t id, int64_t estimate,
 struct store_counts {
     uint32_t messages, unseen, deleted;
     uint32_t first_unseen_uid; /* 0: none */
-    uint64_t size;             /* sum; a missing body counts twice its estimate */
+    uint64_t size; /* sum; a missing body counts twice its estimate */
     uint32_t missing_bodies;
 };
 int store_folder_counts(struct store *, int64_t id, struct store_counts *out,

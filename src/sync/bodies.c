@@ -9,7 +9,6 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "loop/flow.h"
 #include "store/body.h"
 
 #define BATCH 50u
@@ -91,7 +90,7 @@ on_body(void *arg, size_t index, int status, struct slice mime, bool truncated)
 static int
 bodies_choose(struct bodies *b, struct err *e)
 {
-    struct store *s = sync_store(b->sync);
+    struct store *s = b->sync->store;
     int64_t ids[BATCH];
     uint64_t bytes = 0;
     size_t n;
@@ -134,7 +133,7 @@ bodies_fetch(void *self)
     ask.background = true;
     ask.on_body = on_body;
     ask.body_arg = b;
-    return flow_wait(&b->flow, eas_items_fetch(sync_eas(b->sync), &ask,
+    return flow_wait(&b->flow, eas_items_fetch(b->sync->eas, &ask,
                                                flow_wake, &b->flow));
 }
 
@@ -142,7 +141,7 @@ static enum flow_next
 bodies_save(void *self)
 {
     struct bodies *b = self;
-    struct store *s = sync_store(b->sync);
+    struct store *s = b->sync->store;
     struct err e;
 
     while (b->at < b->n) {
@@ -163,7 +162,7 @@ bodies_save(void *self)
         if (tries == 3)
             log_warn("sync", "account=%s message=%lld the server does not "
                              "hand it out",
-                     sync_name(b->sync), (long long)w->message);
+                     b->sync->account, (long long)w->message);
     }
     return FLOW_NEXT;
 }

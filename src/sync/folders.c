@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "eas/status.h"
-#include "loop/flow.h"
 
 #define TYPE_MAIL 12 /* user-created mail folder */
 
@@ -73,13 +72,13 @@ refresh_ask(void *self)
 
     free(r->key);
     r->key = r->again ? NULL
-                      : store_meta_get(sync_store(r->sync), "hierarchy-key");
+                      : store_meta_get(r->sync->store, "hierarchy-key");
     if (!r->key || !*r->key) {
         free(r->key);
         r->key = xstrdup("0");
     }
     return flow_wait(&r->flow,
-                     eas_folders_sync(sync_eas(r->sync), r->key, &r->answer,
+                     eas_folders_sync(r->sync->eas, r->key, &r->answer,
                                       flow_wake, &r->flow));
 }
 
@@ -108,7 +107,7 @@ folder_book(struct store *s, const struct eas_folder *f, struct err *e)
 static int
 refresh_all(struct refresh *r, struct err *e)
 {
-    struct store *s = sync_store(r->sync);
+    struct store *s = r->sync->store;
     bool whole = strcmp(r->key, "0") == 0;
 
     if (store_begin(s, e))
@@ -148,11 +147,11 @@ refresh_book(void *self)
     /* A whole list without any folder is not believed: it would remove all
      * that is here. */
     if (strcmp(r->key, "0") == 0 && !r->answer.n &&
-        store_folder_next(sync_store(r->sync), NULL))
+        store_folder_next(r->sync->store, NULL))
         return flow_fail(&r->flow, E_RETRY, "the server lists no folders");
     if (refresh_all(r, &e))
         return flow_fail_err(&r->flow, &e);
-    while ((f = store_folder_next(sync_store(r->sync), f)))
+    while ((f = store_folder_next(r->sync->store, f)))
         if (f->state != STORE_FOLDER_READY)
             sync_mark(r->sync, f->id);
     return FLOW_NEXT;
@@ -260,8 +259,8 @@ static enum flow_next
 edit_ask(void *self)
 {
     struct edit *ed = self;
-    struct store *s = sync_store(ed->sync);
-    struct eas *eas = sync_eas(ed->sync);
+    struct store *s = ed->sync->store;
+    struct eas *eas = ed->sync->eas;
     const char *target = ed->kind == EDIT_RENAME ? ed->new_path : ed->path;
     const struct store_folder *f = store_folder_find(s, ed->path);
     char *key = store_meta_get(s, "hierarchy-key"), *name = path_name(target);
@@ -316,7 +315,7 @@ edit_book(void *self)
      * device's new folder (SOGo) needs it booked from here. */
     if (ed->kind == EDIT_CREATE && ed->answer.server_id) {
         const char *parent =
-            path_parent(sync_store(ed->sync), ed->path, &e);
+            path_parent(ed->sync->store, ed->path, &e);
         char *name = path_name(ed->path);
         struct store_folder_news news = {
             .server_id = ed->answer.server_id,
@@ -325,7 +324,7 @@ edit_book(void *self)
             .type = TYPE_MAIL,
         };
         int64_t id;
-        int rc = store_folder_put(sync_store(ed->sync), &news, &id, &e);
+        int rc = store_folder_put(ed->sync->store, &news, &id, &e);
 
         free(name);
         if (rc)
@@ -333,12 +332,12 @@ edit_book(void *self)
         sync_mark(ed->sync, id);
     } else if (ed->kind == EDIT_DELETE) {
         const struct store_folder *f =
-            store_folder_find(sync_store(ed->sync), ed->path);
+            store_folder_find(ed->sync->store, ed->path);
 
-        if (f && store_folder_remove(sync_store(ed->sync), f->id, &e))
+        if (f && store_folder_remove(ed->sync->store, f->id, &e))
             return flow_fail_err(&ed->flow, &e);
     }
-    if (ed->answer.key && store_meta_set(sync_store(ed->sync), "hierarchy-key",
+    if (ed->answer.key && store_meta_set(ed->sync->store, "hierarchy-key",
                                          ed->answer.key, &e))
         return flow_fail_err(&ed->flow, &e);
     return FLOW_NEXT;

@@ -8,15 +8,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/list.h"
 #include "base/slice.h"
 #include "eas/eas.h"
+#include "loop/flow.h"
+#include "loop/loop.h"
 #include "loop/op.h"
 #include "store/folder.h"
 #include "store/message.h"
 #include "store/store.h"
 #include "sync/sync.h"
-
-struct loop;
 
 /* Folders of ours that hold mail (SPEC section 6: calendars, contacts, tasks,
  * notes, the outbox and the recipient cache are not shown). */
@@ -62,16 +63,86 @@ struct op *sync_push(struct sync *, int64_t collection, op_done_fn *done,
 struct op *sync_bodies(struct sync *, size_t *n_out, op_done_fn *done,
                        void *arg);
 
-/* ---- what these need of struct sync (sync.c) ---- */
+/* ---- the account's synchronisation (sync.c) ---- */
 
-struct loop *sync_loop(struct sync *);
-struct store *sync_store(struct sync *);
-struct eas *sync_eas(struct sync *);
-const char *sync_name(const struct sync *);
-int sync_filter(const struct sync *);
+#define SYNC_BACKOFF_MIN_MS ((int64_t)5000)
+
+struct sync {
+    struct loop *loop;
+    char *account;
+    struct store *store;
+    struct eas *eas;
+    int filter;
+    int64_t interval;
+    bool started;
+    struct flow round;
+    struct op *ping, *bodies;
+    struct eas_ping_answer ping_answer;
+    size_t bodies_came;
+    int64_t ping_began;
+    int64_t pulling; /* folder, 0 none */
+    struct list marks, waiters;
+    struct loop_task kick;
+    struct loop_timer wake;  /* marks that are not yet due, journal */
+    struct loop_timer retry; /* after a failure */
+    struct loop_timer timed;
+    struct loop_timer bodies_retry;
+    struct store_watcher watcher;
+    int64_t backoff;
+    enum sync_state state;
+    struct err error;
+    int64_t next_try;
+};
+
+/* Marks all for a look; Ping does not report flags and deletions made
+ * elsewhere. A timer's callback. */
+void sync_on_timed(void *sync);
+
+/* ---- round.c ---- */
+
+void sync_round_start(struct sync *);
+/* Tells who waits; stops, or tries again later. */
+void sync_failed(struct sync *, const struct err *err);
+/* false: trouble of one folder, the others go on. */
+bool sync_is_account_error(const struct err *);
+
+/* ---- ping.c ---- */
+
+void sync_ping_start(struct sync *);
+
+/* ---- mark.c: what is due of a folder (0: the list) ---- */
+
+struct mark {
+    struct list node;
+    int64_t folder, due; /* now_ms() */
+    int64_t began;       /* the last pull */
+    bool set;
+    unsigned quiet;      /* Ping named it and nothing was new */
+    int64_t no_ping;     /* until */
+    uint64_t modseq;     /* of the folder when Ping named it */
+    bool pinged;
+};
+/* Made if need be. Lives as long as the struct sync. */
+struct mark *sync_mark_of(struct sync *, int64_t folder);
 /* The folder must be pulled in the next round; 0: the folder list. */
 void sync_mark(struct sync *, int64_t folder);
 /* Not before `ms` from now. */
 void sync_mark_later(struct sync *, int64_t folder, int64_t ms);
+/* The folder to pull next, or NULL. */
+struct mark *sync_mark_due(struct sync *);
+/* Sets the wake timer for the next mark that is not yet due. */
+void sync_mark_wake(struct sync *);
+
+/* ---- wait.c: who waits ---- */
+
+bool sync_is_awaited(const struct sync *, int64_t folder);
+/* A pull that began then has ended. */
+void sync_tell_pulled(struct sync *, int64_t folder, int64_t began,
+                      const struct err *);
+/* Nothing is due any more; with err: all waiting is over. */
+void sync_tell_settled(struct sync *, const struct err *);
+/* Folders changed. */
+void sync_tell_ready(struct sync *);
+void sync_tell_all(struct sync *, const struct err *);
 
 #endif

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/status.h"
-#include "loop/flow.h"
 
 #define WINDOW 512u
 #define RELIST_WAIT_MS ((int64_t)600000)
@@ -74,7 +73,7 @@ sync_pull(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
 static enum flow_next
 pull_react(struct pull *p)
 {
-    struct store *store = sync_store(p->sync);
+    struct store *store = p->sync->store;
     const struct store_folder *f = store_folder_get(store, p->folder);
     struct err e;
 
@@ -86,7 +85,7 @@ pull_react(struct pull *p)
             return FLOW_DONE;
         log_notice("sync", "account=%s folder=%lld status=%d key lost, "
                            "listing again",
-                   sync_name(p->sync), (long long)p->folder,
+                   p->sync->account, (long long)p->folder,
                    p->answer.status);
         if (store_folder_reset(store, p->folder, &e))
             return flow_fail_err(&p->flow, &e);
@@ -113,7 +112,7 @@ pull_prime(void *self)
 {
     struct pull *p = self;
     const struct store_folder *f =
-        store_folder_get(sync_store(p->sync), p->folder);
+        store_folder_get(p->sync->store, p->folder);
     struct eas_sync_ask ask = {0};
 
     if (!f || !*f->server_id)
@@ -122,8 +121,8 @@ pull_prime(void *self)
         return FLOW_NEXT;
     ask.collection = f->server_id;
     ask.key = "0";
-    ask.filter = sync_filter(p->sync);
-    return flow_wait(&p->flow, eas_sync(sync_eas(p->sync), &ask, &p->answer,
+    ask.filter = p->sync->filter;
+    return flow_wait(&p->flow, eas_sync(p->sync->eas, &ask, &p->answer,
                                         flow_wake, &p->flow));
 }
 
@@ -142,7 +141,7 @@ pull_primed(void *self)
     if (!p->answer.key || strcmp(p->answer.key, "0") == 0)
         return flow_fail(&p->flow, E_REMOTE,
                          "the server gave no key for the folder");
-    if (store_folder_set_key(sync_store(p->sync), p->folder, p->answer.key,
+    if (store_folder_set_key(p->sync->store, p->folder, p->answer.key,
                              &e))
         return flow_fail_err(&p->flow, &e);
     eas_sync_answer_clear(&p->answer);
@@ -154,14 +153,14 @@ pull_item(void *arg, const struct eas_item *it, struct err *e)
 {
     struct pull *p = arg;
 
-    return sync_book_stage(sync_store(p->sync), p->folder, it, e);
+    return sync_book_stage(p->sync->store, p->folder, it, e);
 }
 
 static enum flow_next
 pull_ask(void *self)
 {
     struct pull *p = self;
-    struct store *store = sync_store(p->sync);
+    struct store *store = p->sync->store;
     const struct store_folder *f = store_folder_get(store, p->folder);
     struct eas_sync_ask ask = {0};
     struct err e;
@@ -180,10 +179,10 @@ pull_ask(void *self)
     ask.get_changes = true;
     ask.list_only = true;
     ask.window = WINDOW;
-    ask.filter = sync_filter(p->sync);
+    ask.filter = p->sync->filter;
     ask.on_item = pull_item;
     ask.item_arg = p;
-    return flow_wait(&p->flow, eas_sync(sync_eas(p->sync), &ask, &p->answer,
+    return flow_wait(&p->flow, eas_sync(p->sync->eas, &ask, &p->answer,
                                         flow_wake, &p->flow));
 }
 
@@ -204,11 +203,11 @@ pull_book(void *self)
     more = p->answer.more && !p->answer.empty && !stuck;
     how.key = p->answer.empty ? NULL : p->answer.key;
     how.more = more;
-    if (sync_book_commit(sync_store(p->sync), p->folder, &how, &again, &e))
+    if (sync_book_commit(p->sync->store, p->folder, &how, &again, &e))
         return flow_fail_err(&p->flow, &e);
     eas_sync_answer_clear(&p->answer);
     if (again) {
-        if (store_folder_reset(sync_store(p->sync), p->folder, &e))
+        if (store_folder_reset(p->sync->store, p->folder, &e))
             return flow_fail_err(&p->flow, &e);
         sync_mark_later(p->sync, p->folder, RELIST_WAIT_MS);
         return FLOW_DONE;

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/status.h"
-#include "loop/flow.h"
 #include "store/journal.h"
 
 #define ROWS_MAX 100u /* the server's limit is 200 commands */
@@ -150,7 +149,7 @@ change_add(struct push *p, const struct store_row *r)
 static int
 rows_take(struct push *p, bool moves, struct err *e)
 {
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
     struct store_row r;
     int64_t after = 0;
     int rc;
@@ -191,7 +190,7 @@ push_edits(void *self)
 {
     struct push *p = self;
     const struct store_folder *f =
-        store_folder_get(sync_store(p->sync), p->collection);
+        store_folder_get(p->sync->store, p->collection);
     struct eas_sync_ask ask = {0};
     struct err e;
 
@@ -201,14 +200,14 @@ push_edits(void *self)
         return flow_fail_err(&p->flow, &e);
     if (!p->nrows)
         return FLOW_NEXT;
-    f = store_folder_get(sync_store(p->sync), p->collection);
+    f = store_folder_get(p->sync->store, p->collection);
     ask.collection = f->server_id;
     ask.key = f->key;
     ask.get_changes = false;
-    ask.filter = sync_filter(p->sync);
+    ask.filter = p->sync->filter;
     ask.changes = p->changes;
     ask.nchanges = p->nchanges;
-    return flow_wait(&p->flow, eas_sync(sync_eas(p->sync), &ask, &p->answer,
+    return flow_wait(&p->flow, eas_sync(p->sync->eas, &ask, &p->answer,
                                         flow_wake, &p->flow));
 }
 
@@ -232,7 +231,7 @@ static int
 row_settle(struct push *p, const struct sent_row *r, struct err *e)
 {
     const struct eas_sync_failure *f = failure_of(p, r->server_id);
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
     struct err why;
 
     if (!f || f->reaction == EAS_OK)
@@ -251,14 +250,14 @@ row_settle(struct push *p, const struct sent_row *r, struct err *e)
     }
     eas_status_err(&why, EAS_CMD_SYNC, f->status);
     log_warn("sync", "account=%s a change was refused: %s",
-             sync_name(p->sync), why.text);
+             p->sync->account, why.text);
     return store_journal_refused(s, r->row, why.text, e);
 }
 
 static int
 edits_book(struct push *p, struct err *e)
 {
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
 
     if (store_begin(s, e))
         return -1;
@@ -287,7 +286,7 @@ push_edited(void *self)
     case EAS_OK:
         break;
     case EAS_KEY0:
-        if (store_folder_reset(sync_store(p->sync), p->collection, &e))
+        if (store_folder_reset(p->sync->store, p->collection, &e))
             return flow_fail_err(&p->flow, &e);
         sync_mark(p->sync, p->collection);
         return FLOW_DONE;
@@ -311,7 +310,7 @@ static enum flow_next
 push_moves(void *self)
 {
     struct push *p = self;
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
     struct err e;
     const struct store_folder *from, *to;
     size_t n = 0;
@@ -339,7 +338,7 @@ push_moves(void *self)
     if (!n)
         return FLOW_DONE;
     return flow_wait(&p->flow,
-                     eas_move_items(sync_eas(p->sync), p->moves, n, p->moved,
+                     eas_move_items(p->sync->eas, p->moves, n, p->moved,
                                     flow_wake, &p->flow));
 }
 
@@ -348,14 +347,14 @@ push_moves(void *self)
 static int
 move_unknown(struct push *p, const struct sent_row *r, struct err *e)
 {
-    return store_message_adrift(sync_store(p->sync), r->message, e);
+    return store_message_adrift(p->sync->store, r->message, e);
 }
 
 static int
 move_settle(struct push *p, const struct sent_row *r,
             const struct eas_moved *m, struct err *e)
 {
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
     struct err why;
 
     switch (m->status) {
@@ -378,7 +377,7 @@ move_settle(struct push *p, const struct sent_row *r,
     if (m->status == 2)
         sync_mark(p->sync, 0);
     eas_status_err(&why, EAS_CMD_MOVEITEMS, m->status);
-    log_warn("sync", "account=%s a move was refused: %s", sync_name(p->sync),
+    log_warn("sync", "account=%s a move was refused: %s", p->sync->account,
              why.text);
     return store_journal_refused(s, r->row, why.text, e);
 }
@@ -387,7 +386,7 @@ static enum flow_next
 push_moved(void *self)
 {
     struct push *p = self;
-    struct store *s = sync_store(p->sync);
+    struct store *s = p->sync->store;
     struct err e;
 
     if (store_begin(s, &e))

@@ -55,7 +55,8 @@ struct op *sync_folder_now(struct sync *, int64_t folder, op_done_fn *done,
 struct op *sync_folder_create(struct sync *, const char *path, op_done_fn *done,
                               void *arg);
 struct op *sync_folder_rename(struct sync *, const char *path,
-                              const char *new_path, op_done_fn *done, void *arg);
+                              const char *new_path, op_done_fn *done,
+                              void *arg);
 struct op *sync_folder_delete(struct sync *, const char *path, op_done_fn *done,
                               void *arg);
 

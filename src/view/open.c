@@ -480,11 +480,10 @@ record_compare(struct open *o)
         return flow_fail(&o->flow, E_LOCKED,
                          "the key for this message is not at hand");
     /* A key came: it leaves under its UID and comes back readable. */
-    if (store_begin(o->views->store, &e) ||
-        store_message_renew(o->views->store, o->message, &e)) {
+    if (store_begin(o->views->store, &e))
         return flow_fail_err(&o->flow, &e);
-    }
-    if (record_new(o, &e)) {
+    if (store_message_renew(o->views->store, o->message, &e) ||
+        record_new(o, &e)) {
         store_rollback(o->views->store);
         return flow_fail_err(&o->flow, &e);
     }

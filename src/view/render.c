@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "base/code.h"
 #include "base/mem.h"
 #include "mime/header.h"
@@ -236,6 +238,20 @@ explain_recipients(const struct smime_report *r, struct buf *text)
     }
 }
 
+/* The boundary comes from the bytes, so that the same message always gives
+ * the same view, and from their digest, so that no message can hold it. */
+static void
+boundary_of(struct slice raw, char dst[MIME_BOUNDARY_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE] = {0};
+    struct buf hex = BUF_INIT(2 * EVP_MAX_MD_SIZE);
+
+    EVP_Digest(raw.p, raw.n, digest, NULL, EVP_sha256(), NULL);
+    code_hex_write(&hex, slice_make(digest, 16));
+    snprintf(dst, MIME_BOUNDARY_SIZE, "=_%s", hex.data);
+    buf_clear(&hex);
+}
+
 /* A text that says which key is needed, with the original attached. */
 static int
 write_explanation(const struct view_render_ask *a, struct buf *out,
@@ -244,7 +260,7 @@ write_explanation(const struct view_render_ask *a, struct buf *out,
     struct buf header = BUF_INIT(4 << 20), entity = BUF_INIT(a->raw.n + 4096);
     struct buf text = BUF_INIT(65536), part = BUF_INIT(1 << 20);
     struct slice parts[2];
-    char boundary[40];
+    char boundary[MIME_BOUNDARY_SIZE];
     int rc;
 
     buf_adds(&text,
@@ -261,10 +277,7 @@ write_explanation(const struct view_render_ask *a, struct buf *out,
     if (rc == 0) {
         struct buf clean = BUF_INIT(header.len + 16);
 
-        /* The boundary comes from the bytes, so that the same message always
-         * gives the same view. */
-        snprintf(boundary, sizeof boundary, "=_sealpost_%08zx_%08zx",
-                 a->raw.n, entity.len);
+        boundary_of(a->raw, boundary);
         buf_adds(&header, "\r\n");
         shown_clean(buf_slice(&header), a->authserv_id, &clean);
         buf_truncate(&clean, clean.len >= 2 ? clean.len - 2 : 0);

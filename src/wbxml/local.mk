@@ -16,5 +16,6 @@ EXTRA_DIST += src/wbxml/codepages.tsv src/wbxml/mktags.awk
 check_PROGRAMS += tests/unit/test_wbxml
 TESTS += tests/unit/test_wbxml tests/unit/test_wbxml_tables.sh
 EXTRA_DIST += tests/unit/test_wbxml_tables.sh
-tests_unit_test_wbxml_SOURCES = tests/unit/test_wbxml.c
-tests_unit_test_wbxml_LDADD = libsp_test.a $(LINK_1)
+tests_unit_test_wbxml_SOURCES = tests/unit/test_wbxml.c \
+	tests/unit/wbxml_judge.c tests/unit/wbxml_judge.h
+tests_unit_test_wbxml_LDADD = libsp_test.a $(LINK_1) $(WBXML_LIBS)

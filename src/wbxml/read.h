@@ -1,15 +1,15 @@
 /*
  * Reading WBXML as events: start of an element, bytes, end of it.
  *
- * A document is fed in pieces as it arrives. At present the reader collects
- * it, bounded, and decodes at the end; callers must not rely on that, events
- * may come out of any wbxml_reader_feed().
+ * A document is fed in pieces as it arrives, and events come out of any
+ * wbxml_reader_feed(); nothing is kept but the tags that are open.
  */
 #ifndef SEALPOST_WBXML_READ_H
 #define SEALPOST_WBXML_READ_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -30,14 +30,23 @@ struct wbxml_events {
 
 struct wbxml_limits {
     size_t bytes;   /* of the document; 0: 64 MiB */
-    unsigned depth; /* 0: 32 */
+    unsigned depth; /* 0: 32; at most WBXML_DEPTH_MAX */
     bool whole;     /* no event before the whole document was found right */
 };
 
+#define WBXML_DEPTH_MAX 64u
 struct wbxml_reader {
     struct wbxml_events events;
     struct wbxml_limits limits;
-    struct buf doc;
+    /* internal */
+    int state;
+    size_t at;       /* bytes read so far */
+    unsigned head;   /* numbers of the head read so far */
+    unsigned page, depth;
+    unsigned digits; /* of the number that is read */
+    uint32_t number; /* it, or the bytes that an opaque still has */
+    unsigned short open[WBXML_DEPTH_MAX]; /* the tags that are open */
+    struct buf doc;  /* with limits.whole */
     bool failed;
 };
 

@@ -1,11 +1,9 @@
 /*
- * Names and numbers of the tags, both ways, and the same table in the form
- * that libwbxml wants. Names are for people and tests; the rest of the house
- * compares numbers. The data is in tags_table.c.
+ * Names and numbers of the tags, both ways. Names are for people and tests;
+ * the rest of the house compares numbers. The data is in tags_table.c.
  */
 #include "wbxml/tags.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "base/slice.h"
@@ -31,10 +29,6 @@ static const unsigned opaque_tags[] = {
     RESOLVE_DATA,
     GAL_DATA,
 };
-
-#define TOKENS (0x40 - 5)
-static struct wbxml_lib_tag lib_tags[WBXML_PAGES * TOKENS + 1];
-static pthread_once_t lib_once = PTHREAD_ONCE_INIT;
 
 const char *
 wbxml_name(unsigned page, unsigned token)
@@ -96,41 +90,4 @@ wbxml_is_opaque(unsigned tag)
         if (opaque_tags[i] == tag)
             return true;
     return false;
-}
-
-/* ---- the library's form */
-
-static void
-lib_tags_fill(void)
-{
-    struct wbxml_lib_tag *t = lib_tags;
-
-    /* The named ones first, for the library searches from the start. */
-    for (int named = 1; named >= 0; named--)
-        for (unsigned page = 0; page < WBXML_PAGES; page++)
-            for (unsigned token = 5; token < 64; token++) {
-                const char *name = wbxml_tag_names[page][token];
-
-                if ((name != NULL) != named)
-                    continue;
-                *t++ = (struct wbxml_lib_tag){
-                    .name = name ? name : "Unknown",
-                    .page = (WB_UTINY)page,
-                    .token = (WB_UTINY)token,
-                    .options = wbxml_is_opaque(WBXML_TAG(page, token))};
-            }
-}
-
-const struct wbxml_lib_lang *
-wbxml_lib_table(void)
-{
-    static const struct wbxml_lib_public public_id = {1, NULL, NULL, NULL};
-    static const struct wbxml_lib_lang table[2] = {
-        {.lang = WBXML_LANG_ACTIVESYNC,
-         .public_id = &public_id,
-         .tags = lib_tags},
-    };
-
-    pthread_once(&lib_once, lib_tags_fill);
-    return table;
 }

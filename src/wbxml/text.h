@@ -18,8 +18,8 @@
 #include "wbxml/tree.h"
 
 /* Adds the document as indented XML; text beside elements, which ActiveSync
- * never has, is only counted in a comment. E_INPUT if it is no good WBXML, E_LIMIT
- * if out is full. */
+ * never has, is only counted in a comment. E_INPUT if it is no good WBXML,
+ * E_LIMIT if out is full. */
 int wbxml_text_write(struct buf *out, struct slice doc, struct err *e);
 int wbxml_text_write_node(struct buf *out, const struct wbxml_node *root,
                           struct err *e);

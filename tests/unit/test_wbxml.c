@@ -8,11 +8,11 @@
 #include "base/arena.h"
 #include "test.h"
 #include "wbxml/gate.h"
-#include "wbxml/private.h"
 #include "wbxml/read.h"
 #include "wbxml/text.h"
 #include "wbxml/tree.h"
 #include "wbxml/write.h"
+#include "wbxml_judge.h"
 
 #define DOC(s) SLICE("\x03\x01\x6a\x00" s)
 
@@ -162,13 +162,27 @@ events(void)
     CHECK_INT(wbxml_reader_feed(&r, doc, &e), -1);
     wbxml_reader_clear(&r);
 
-    /* every cut is an error and no event of it is heard */
+    /* every cut is an error; with `whole` no event of it is heard */
     buf_reset(&h.log);
     for (size_t i = 0; i < doc.n; i++) {
-        CHECK_INT(wbxml_read(slice_cut(doc, 0, i), &ev, NULL, &e), -1);
+        CHECK_INT(wbxml_read(slice_cut(doc, 0, i), &ev,
+                             &(struct wbxml_limits){.whole = true}, &e),
+                  -1);
         CHECK_INT(e.code, E_INPUT);
     }
     CHECK_INT(h.log.len, 0);
+    for (size_t i = 0; i < doc.n; i++)
+        CHECK_INT(wbxml_read(slice_cut(doc, 0, i), &ev, NULL, &e), -1);
+
+    /* single bytes without `whole`: the same, as they come */
+    buf_reset(&h.log);
+    wbxml_reader_init(&r, &ev, NULL);
+    for (size_t i = 0; i < doc.n; i++)
+        CHECK(!wbxml_reader_feed(&r, slice_cut(doc, i, i + 1), &e));
+    CHECK(h.log.len > 0);
+    CHECK(!wbxml_reader_end(&r, &e));
+    CHECK(slice_eq(buf_slice(&h.log), want));
+    wbxml_reader_clear(&r);
 
     /* the caller's error comes back as it is */
     h.stop_after = 3;
@@ -182,6 +196,130 @@ events(void)
     CHECK_INT(wbxml_reader_end(&r, &e), -1);
     wbxml_reader_clear(&r);
     buf_clear(&h.log);
+}
+
+/* ---- made-up documents: gate, reader and libwbxml must agree */
+
+static unsigned seed;
+
+static unsigned
+dice(unsigned n)
+{
+    seed = seed * 1103515245u + 12345u;
+    return (seed >> 16) % n;
+}
+
+static void
+doc_make(struct buf *doc)
+{
+    unsigned depth = 0, n = 0;
+
+    buf_reset(doc);
+    buf_add(doc, "\x03\x01\x6a\x00", 4);
+    do {
+        unsigned what = dice(10);
+
+        if (what < 4 || !depth) {
+            buf_addc(doc, (char)(0x40 | (5 + dice(0x3b))));
+            depth++;
+        } else if (what < 6) {
+            buf_addc(doc, (char)(5 + dice(0x3b)));
+        } else if (what == 6) {
+            buf_addc(doc, 0);
+            buf_addc(doc, (char)dice(WBXML_PAGES));
+        } else if (what == 7) {
+            buf_addc(doc, 3);
+            for (unsigned i = dice(20); i; i--)
+                buf_addc(doc, (char)(1 + dice(255)));
+            buf_addc(doc, 0);
+        } else if (what == 8) {
+            unsigned len = dice(200);
+
+            buf_addc(doc, (char)0xc3);
+            if (len > 127)
+                buf_addc(doc, (char)(0x80 | len >> 7));
+            buf_addc(doc, (char)(len & 0x7f));
+            while (len--)
+                buf_addc(doc, (char)dice(256));
+        } else {
+            buf_addc(doc, 1);
+            depth--;
+        }
+    } while (depth && depth < 20 && ++n < 60);
+    while (depth--)
+        buf_addc(doc, 1);
+}
+
+/* A byte changed, a piece missing, something behind. */
+static void
+doc_spoil(struct buf *doc)
+{
+    switch (dice(4)) {
+    case 0:
+        doc->data[dice((unsigned)doc->len)] = (char)dice(256);
+        break;
+    case 1:
+        buf_truncate(doc, dice((unsigned)doc->len));
+        break;
+    case 2:
+        buf_addc(doc, (char)dice(256));
+        break;
+    default:
+        break;
+    }
+}
+
+static int
+read_in_pieces(struct slice doc, const struct wbxml_events *ev)
+{
+    struct wbxml_reader r;
+    int rc = 0;
+
+    wbxml_reader_init(&r, ev, NULL);
+    while (doc.n && !rc) {
+        size_t n = 1 + dice(dice(3) ? 7 : 300);
+
+        rc = wbxml_reader_feed(&r, slice_cut(doc, 0, n < doc.n ? n : doc.n),
+                               NULL);
+        doc = slice_from(doc, n);
+    }
+    rc = wbxml_reader_end(&r, NULL) || rc ? -1 : 0;
+    wbxml_reader_clear(&r);
+    return rc;
+}
+
+static void
+against_library(void)
+{
+    struct buf doc = BUF_INIT(65536);
+    int good = 0, refused = 0;
+
+    for (seed = 1; seed < 4000; seed++) {
+        unsigned kept = seed;
+        struct heard one = {.log = BUF_INIT(65536)};
+        struct heard two = {.log = BUF_INIT(65536)};
+        struct wbxml_events ev1 = {on_start, on_bytes, on_end, &one};
+        struct wbxml_events ev2 = {on_start, on_bytes, on_end, &two};
+        int rc;
+
+        doc_make(&doc);
+        doc_spoil(&doc);
+        rc = read_in_pieces(buf_slice(&doc), &ev1);
+        CHECK_INT(rc, wbxml_gate(buf_slice(&doc), 32, NULL));
+        if (rc == 0) {
+            good++;
+            CHECK_INT(wbxml_judge(buf_slice(&doc), &ev2, NULL), 0);
+            CHECK(slice_eq(buf_slice(&one.log), buf_slice(&two.log)));
+        } else {
+            refused++;
+        }
+        buf_clear(&one.log);
+        buf_clear(&two.log);
+        seed = kept;
+    }
+    CHECK(good > 1000);
+    CHECK(refused > 500);
+    buf_clear(&doc);
 }
 
 /* ---- tree */
@@ -248,6 +386,7 @@ struct lib_node *wbxml_tree_add_elt(struct lib_tree *, struct lib_node *,
 struct lib_node *wbxml_tree_add_text(struct lib_tree *, struct lib_node *,
                                      const WB_UTINY *, WB_ULONG);
 struct wbxml_lib_element *wbxml_tag_create(int);
+void wbxml_tag_destroy(struct wbxml_lib_element *);
 struct lib_encoder *wbxml_encoder_create_real(void);
 void wbxml_encoder_destroy(struct lib_encoder *);
 void wbxml_encoder_set_tree(struct lib_encoder *, struct lib_tree *);
@@ -269,7 +408,8 @@ lib_add(struct lib_tree *t, struct lib_node *parent, unsigned tag,
     while (WBXML_TAG(entry->page, entry->token) != tag)
         entry++;
     el->u.token = entry;
-    n = wbxml_tree_add_elt(t, parent, el);
+    n = wbxml_tree_add_elt(t, parent, el);     /* a copy of it */
+    wbxml_tag_destroy(el);
     if (text)
         wbxml_tree_add_text(t, n, (const WB_UTINY *)text,
                             (WB_ULONG)strlen(text));
@@ -488,6 +628,7 @@ xml_bad(void)
 
 static const struct test_case cases[] = {
     TEST(names),  TEST(gate),   TEST(events),
+    TEST(against_library),
     TEST(tree),   TEST(writer), TEST(writer_against_library),
     TEST(splice), TEST(xml),    TEST(xml_bad),
 };

@@ -1,0 +1,99 @@
+/*
+ * What is due of each folder, and when: the marks that a round works off.
+ */
+#include "sync/private.h"
+
+#include "base/mem.h"
+#include "base/now.h"
+
+#define SOON_MS ((int64_t)2000) /* many looks at a folder are one Sync */
+
+struct mark *
+sync_mark_of(struct sync *s, int64_t folder)
+{
+    struct list *n, *after;
+    struct mark *m;
+
+    LIST_EACH(&s->marks, n, after) {
+        m = LIST_OBJECT(n, struct mark, node);
+        if (m->folder == folder)
+            return m;
+    }
+    m = xcalloc(1, sizeof *m);
+    m->folder = folder;
+    m->began = -SOON_MS;
+    list_add(&s->marks, &m->node);
+    return m;
+}
+
+void
+sync_mark_later(struct sync *s, int64_t folder, int64_t ms)
+{
+    struct mark *m = sync_mark_of(s, folder);
+    int64_t due = now_ms() + ms;
+
+    if (!m->set || due < m->due)
+        m->due = due;
+    m->set = true;
+    loop_task_soon(&s->kick);
+}
+
+void
+sync_mark(struct sync *s, int64_t folder)
+{
+    sync_mark_later(s, folder, 0);
+}
+
+/* The folder to pull next: one that somebody waits for, then the inbox, then
+ * the one that is due longest. */
+struct mark *
+sync_mark_due(struct sync *s)
+{
+    const struct store_folder *inbox =
+        store_folder_by_role(s->store, STORE_ROLE_INBOX);
+    struct mark *best = NULL;
+    struct list *n, *after;
+    int64_t now = now_ms(), best_rank = INT64_MAX;
+
+    LIST_EACH(&s->marks, n, after) {
+        struct mark *m = LIST_OBJECT(n, struct mark, node);
+        int64_t rank = m->due;
+
+        if (!m->set || m->due > now || !m->folder)
+            continue;
+        if (sync_is_awaited(s, m->folder))
+            rank = -2;
+        else if (inbox && m->folder == inbox->id)
+            rank = -1;
+        if (!best || rank < best_rank) {
+            best = m;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+void
+sync_mark_wake(struct sync *s)
+{
+    struct list *n, *after;
+    int64_t next = INT64_MAX, now = now_ms();
+
+    LIST_EACH(&s->marks, n, after) {
+        struct mark *m = LIST_OBJECT(n, struct mark, node);
+
+        if (m->set && m->due > now && m->due < next)
+            next = m->due;
+    }
+    if (next != INT64_MAX && !loop_timer_is_set(&s->wake))
+        loop_timer_set(&s->wake, next - now + 1);
+}
+
+void
+sync_pull_soon(struct sync *s, int64_t folder)
+{
+    struct mark *m = sync_mark_of(s, folder);
+    int64_t since = now_ms() - m->began;
+
+    sync_mark_later(s, folder, since < SOON_MS ? SOON_MS - since : 0);
+}

@@ -1,0 +1,162 @@
+/*
+ * One round: folder list, journal up, one folder down. sync.c starts the next
+ * while something is due.
+ */
+#include "sync/private.h"
+
+#include "base/log.h"
+#include "base/now.h"
+#include "store/journal.h"
+
+#define BACKOFF_MAX_MS ((int64_t)600000)
+#define REST_MS ((int64_t)3600000)
+#define QUIET_PINGS 2 /* wake-ups without news before a folder leaves the
+                         Ping for a while */
+
+static flow_step_fn round_folders, round_push, round_pull;
+static flow_step_fn *const round_steps[] = {
+    round_folders, /* the folder list, when it is due */
+    round_push,    /* local changes first, collection by collection */
+    round_pull,    /* one folder; the next round takes the next */
+    NULL,
+};
+static void round_end(void *self, const struct err *err);
+
+/* Trouble of one folder must not stop the others. */
+bool
+sync_is_account_error(const struct err *err)
+{
+    switch (err->code) {
+    case E_REMOTE:
+    case E_INPUT:
+    case E_BUG:
+    case E_LIMIT:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static enum flow_next
+round_folders(void *self)
+{
+    struct sync *s = self;
+    struct mark *m = sync_mark_of(s, 0);
+
+    if (!m->set || m->due > now_ms())
+        return FLOW_NEXT;
+    m->set = false;
+    return flow_wait(&s->round,
+                     sync_folders_refresh(s, flow_wake, &s->round));
+}
+
+static enum flow_next
+round_push(void *self)
+{
+    struct sync *s = self;
+    int64_t collection, wait;
+    struct err e;
+
+    if (store_journal_collection(s->store, &collection, &wait, &e))
+        return flow_fail_err(&s->round, &e);
+    if (wait)
+        loop_timer_set(&s->wake, (wait - now_unix()) * 1000 + 500);
+    if (!collection)
+        return FLOW_NEXT;
+    return flow_wait_again(&s->round, sync_push(s, collection, flow_wake,
+                                                &s->round));
+}
+
+static void
+on_pulled(void *arg, const struct err *err)
+{
+    struct sync *s = arg;
+    struct mark *m = sync_mark_of(s, s->pulling);
+    const struct store_folder *f = store_folder_get(s->store, s->pulling);
+
+    s->pulling = 0;
+    if (m->pinged) {
+        m->pinged = false;
+        m->quiet = f && f->modseq == m->modseq ? m->quiet + 1 : 0;
+        if (m->quiet >= QUIET_PINGS)
+            m->no_ping = now_ms() + 600000;
+    }
+    sync_tell_pulled(s, m->folder, m->began, err);
+    if (err && sync_is_account_error(err)) {
+        m->set = true;
+        m->due = 0;
+        flow_wake(&s->round, err);
+        return;
+    }
+    if (err) {
+        log_warn("sync", "account=%s folder=%lld rests for an hour: %s",
+                 s->account, (long long)m->folder, err->text);
+        s->error = *err;
+        sync_mark_later(s, m->folder, REST_MS);
+    }
+    flow_wake(&s->round, NULL);
+}
+
+static enum flow_next
+round_pull(void *self)
+{
+    struct sync *s = self;
+    struct mark *m = sync_mark_due(s);
+    const struct store_folder *f;
+
+    if (!m)
+        return FLOW_DONE;
+    m->set = false;
+    m->began = now_ms();
+    f = store_folder_get(s->store, m->folder);
+    if (!f || !*f->server_id)
+        return FLOW_DONE;
+    s->pulling = m->folder;
+    s->state = f->state == STORE_FOLDER_READY ? SYNC_WORKING : SYNC_LISTING;
+    return flow_wait(&s->round, sync_pull(s, m->folder, on_pulled, s));
+}
+
+void
+sync_failed(struct sync *s, const struct err *err)
+{
+    s->error = *err;
+    sync_tell_settled(s, err);
+    if (err->code == E_LOGIN || err->code == E_DENIED) {
+        s->state = SYNC_STOPPED;
+        s->started = false;
+        log_warn("sync", "account=%s stopped: %s", s->account, err->text);
+        return;
+    }
+    s->backoff = s->backoff ? s->backoff * 2 : SYNC_BACKOFF_MIN_MS;
+    if (s->backoff > BACKOFF_MAX_MS)
+        s->backoff = BACKOFF_MAX_MS;
+    s->state = SYNC_BACKOFF;
+    s->next_try = now_unix() + s->backoff / 1000;
+    log_warn("sync", "account=%s again in %lld s: %s", s->account,
+             (long long)(s->backoff / 1000), err->text);
+    loop_timer_set(&s->retry, s->backoff);
+}
+
+static void
+round_end(void *self, const struct err *err)
+{
+    struct sync *s = self;
+
+    if (err && err->code == E_CANCELED)
+        return;
+    if (err) {
+        sync_mark_of(s, 0)->set = true;
+        sync_failed(s, err);
+        return;
+    }
+    s->backoff = 0;
+    s->error = s->error.code == E_REMOTE ? s->error : (struct err){0};
+    s->next_try = 0;
+    loop_task_soon(&s->kick);
+}
+
+void
+sync_round_start(struct sync *s)
+{
+    flow_start(&s->round, round_steps, round_end, s);
+}
