@@ -181,7 +181,7 @@ take_prefs(struct prefs *p, struct slice rest)
         if (!slice_copy(word, text, sizeof text))
             return;
         if (n < 4)
-            *to[n++] = atoi(text);
+            *to[n++] = (int)strtol(text, NULL, 10);
         else if (p->bodies < ARRAY_LEN(p->body) &&
                  sscanf(text, "%d/%ld/%d/%d", &b.type, &b.truncation, &all,
                         &b.preview) == 4) {
@@ -235,7 +235,7 @@ take_line(struct device *d, struct slice word, struct slice rest)
     char *text = slice_dup(rest);
 
     if (slice_is(word, "number")) {
-        d->number = (unsigned)atoi(text);
+        d->number = (unsigned)strtoul(text, NULL, 10);
     } else if (slice_is(word, "policy")) {
         char hash[80] = "";
 
@@ -291,7 +291,7 @@ number_fresh(struct user *u)
     struct err e;
 
     if (!u->next_device && !file_read(path, &b, &e) && b.len)
-        u->next_device = (unsigned)atoi(b.data);
+        u->next_device = (unsigned)strtoul(b.data, NULL, 10);
     snprintf(text, sizeof text, "%u", ++u->next_device);
     if (file_write(path, slice_of(text), 0600, false, &e))
         log_error("device", "%s", e.text);

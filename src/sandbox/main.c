@@ -111,6 +111,7 @@ main(int argc, char **argv)
         .versions = "14.0,14.1,16.0,16.1",
     };
     int done = arguments_read(argc, argv, &o);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct loop *loop;
     struct loop_signal *stop[2];
     struct sandbox *s;
@@ -120,7 +121,7 @@ main(int argc, char **argv)
         return done - 1;
     log_open("sealpost-sandbox", o.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
     log_set_addresses(true);
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &ignore, NULL);
     loop = loop_new();
     stop[0] = loop_signal_new(SIGTERM, on_signal, loop);
     stop[1] = loop_signal_new(SIGINT, on_signal, loop);

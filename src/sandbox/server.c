@@ -188,9 +188,10 @@ listen_on(const char *where, struct tls_server *tls, httpd_handler_fn *handler,
 {
     char *host = xstrdup(where), *colon = strrchr(host, ':'), *bare = host;
     struct httpd_options opt = {.tls = tls, .max_clients = 2000};
+    uint32_t port;
     int rc;
 
-    if (!colon) {
+    if (!colon || !slice_u32(slice_of(colon + 1), &port) || port > 65535) {
         free(host);
         return err_set(e, E_INPUT, "%s: want ADDRESS:PORT", where);
     }
@@ -200,7 +201,7 @@ listen_on(const char *where, struct tls_server *tls, httpd_handler_fn *handler,
         bare[strcspn(bare, "]")] = '\0';
     }
     opt.host = bare;
-    opt.port = (unsigned)atoi(colon + 1);
+    opt.port = port;
     rc = httpd_new(&opt, handler, s, out, e);
     free(host);
     return rc;
