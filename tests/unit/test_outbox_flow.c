@@ -1083,10 +1083,57 @@ client_leaves(void)
 
 /* ---- the lifetime ---- */
 
+static int64_t inbox;
+
+static void
+inbox_open(void)
+{
+    struct store_folder_news news = {"1", "0", "Inbox", 2};
+    struct err e = {0};
+
+    CHECK_INT(store_folder_put(w.store, &news, &inbox, &e), 0);
+    CHECK_INT(store_message_number(w.store, inbox, &e), 0);
+    CHECK_STR(e.text, "");
+}
+
+/* One local message, readable, that names both and says why. */
+static void
+report_check(const char *why)
+{
+    struct arena *a = arena_new();
+    struct store_snapshot snap;
+    struct store_message m;
+    struct buf b = BUF_INIT(1 << 20);
+    struct mime_message *mime = NULL;
+    struct err e = {0};
+
+    CHECK_INT(store_snapshot_load(w.store, inbox, &snap, &e), 0);
+    CHECK_INT(snap.n, 1);
+    if (snap.n == 1 &&
+        store_message_get(w.store, snap.entries[0].id, a, &m, &e) == 0) {
+        CHECK(m.flags & STORE_LOCALONLY);
+        CHECK_INT(m.collection, 0);
+        CHECK_INT(store_body_read(w.store, m.id, &b, &e), 0);
+        CHECK(strstr(b.data, why) && strstr(b.data, "bob@example.test"));
+        CHECK(strstr(b.data, "<1@example.test>") != NULL);
+        CHECK(!strstr(b.data, "plum"));
+        CHECK_INT(mime_message_parse(buf_slice(&b), NULL, &mime, &e), 0);
+        CHECK(mime_part_is(mime_message_root(mime), "multipart", "report"));
+        CHECK_INT(mime_message_root(mime)->children, 3);
+        mime_message_free(&mime);
+    }
+    buf_clear(&b);
+    store_snapshot_clear(&snap);
+    arena_free(&a);
+}
+
 static void
 too_old(void)
 {
+    struct err e;
+
     static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
         {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
         END};
 
@@ -1100,8 +1147,47 @@ too_old(void)
     open_parts("queue_lifetime = 1h\n");
     eas_server_play(away);
     outbox_start(w.ob);
+    /* There is no INBOX yet to take the report: it stays. */
+    linger(100);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SEALED);
+    inbox_open();
+    CHECK_INT(outbox_retry(w.ob, result.id, &e), 0);
     until_state(result.id, -1);
     CHECK_INT(files(), 0);
+    report_check("given up after queue_lifetime");
+    close_account();
+}
+
+/* Refused after it had been taken over; and with an empty MAIL FROM, which
+ * may be a report itself: no report. */
+static void
+refused_late(void)
+{
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+    static const struct script no[] = {
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>107</Status></SendMail>"},
+        END};
+    struct err e;
+
+    account("late", "encrypt = always\n");
+    inbox_open();
+    eas_server_play(away);
+    submit("bob@example.test carol@example.test", "");
+    finish();
+    CHECK(result.queued);
+    CHECK_INT(rows(), 2);
+    close_parts();
+    open_parts("encrypt = always\n");
+    eas_server_play(no);
+    outbox_start(w.ob);
+    until_state(result.id, -1);
+    CHECK_INT(rows(), 0);
+    CHECK_INT(files(), 0);
+    report_check("107");
+    CHECK_INT(outbox_retry(w.ob, result.id, &e), -1);
     close_account();
 }
 
@@ -1151,6 +1237,7 @@ static const struct test_case cases[] = {
     TEST(policy_while_sending),
     TEST(client_leaves),
     TEST(too_old),
+    TEST(refused_late),
     TEST(teardown),
 };
 TEST_MAIN(cases)
