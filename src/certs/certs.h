@@ -25,7 +25,7 @@ struct store;
 /* ---- trust: pure, thread-safe once made ---- */
 
 struct certs_anchors;
-/* PEM files, NULL at the end; `system`: the system's anchors too. */
+/* PEM or DER files, NULL at the end; `system`: the system's anchors too. */
 int certs_anchors_new(const char *const *files, bool system,
                       struct certs_anchors **out, struct err *e);
 struct certs_anchors *certs_anchors_ref(struct certs_anchors *);
@@ -60,6 +60,17 @@ bool certs_has_address(X509 *, const char *address);
 struct smime_trust *certs_trust_report(struct certs_anchors *,
                                        const struct smime_report *, int64_t at,
                                        size_t *n_out);
+
+/* What it says, for people; text is cut where it does not fit. -1: it cannot
+ * be read. Pure. */
+struct certs_facts {
+    char fingerprint[65], serial[64], key[48];
+    char subject[300], issuer[300];
+    char addresses[600]; /* "a@x b@y" */
+    int64_t not_before, not_after;
+};
+int certs_facts(X509 *, struct certs_facts *out);
+int certs_facts_der(struct slice der, struct certs_facts *out);
 
 /* ---- finding, for one account ---- */
 
@@ -98,10 +109,22 @@ void certs_found_clear(struct certs_found *);
 int certs_cipher(const struct certs_found *, enum smime_cipher *cipher_out,
                  bool *oaep_out, struct err *e);
 
+/* What a message whose verdict is pass would teach: the certificate to encrypt
+ * to its From, borrowed from the report, or NULL. Pure. */
+X509 *certs_learnable(struct certs_anchors *, const struct smime_report *,
+                      int64_t now);
+/* SHA-256, 64 hex digits and the end. */
+int certs_fingerprint(X509 *, char out[65]);
+
 /* Harvest (SPEC section 10, R18): from a message whose verdict is pass. */
 int certs_learn(struct certs *, const struct smime_report *, int64_t now,
                 char *fingerprint_out /* 65 bytes, "" none */, struct err *e);
 
+/* Could it be encrypted to now, and why not; for people. */
+void certs_judge_der(struct certs *, struct slice der, const char *address,
+                     int64_t at, bool pinned, struct certs_judgment *out);
+/* One certificate, PEM or DER; the caller frees. E_INPUT. */
+int certs_read(struct slice file, X509 **out, struct err *e);
 /* By hand: PEM or DER for an address; pinned. */
 int certs_add(struct certs *, struct slice file, const char *address,
               char *fingerprint_out, struct err *e);

@@ -113,6 +113,7 @@ struct settings_account {
     enum settings_locked locked;
     enum settings_newline bare_newline;
     unsigned lookup_timeout; /* for one look for certificates */
+    unsigned lookup_wait;    /* for a source that is away (if-possible) */
     uint64_t max_message_size;
     unsigned max_recipients;
     unsigned max_messages_per_minute; /* 0: no limit */
@@ -224,5 +225,12 @@ struct settings_entry {
     bool built; /* false: refused as not built yet whatever the value */
 };
 bool settings_entry_at(size_t i, struct settings_entry *out);
+/* The value in force of the i-th, as one would write it, is added: of the
+ * daemon (account NULL: the settings outside of blocks only), or of an
+ * account. false: it does not belong there, or is not built. */
+struct buf;
+bool settings_value_at(const struct settings *,
+                       const struct settings_account *, size_t i,
+                       struct buf *out);
 
 #endif
