@@ -124,6 +124,8 @@ open_eas(struct account *a, const char *dir, struct err *e)
         .version = s->eas_version,
         .max_requests = s->max_requests,
         .accept_policy = s->accept_policy,
+        .heartbeat_min = s->heartbeat_min,
+        .heartbeat_max = s->heartbeat_max,
         .watcher = {.on_state = on_state,
                     .on_policy = on_policy,
                     .on_stop = on_stop,

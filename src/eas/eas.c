@@ -87,9 +87,13 @@ eas_new(const struct eas_config *c, const struct eas_state *state,
     /* The key was kept but not the document: ask again, for nobody may send
      * by a policy that is not known. */
     eas->need_provision = eas->state.policy_key[0] && !eas->state.no_policy;
+    eas->heartbeat_min = c->heartbeat_min ? c->heartbeat_min : 60;
+    eas->heartbeat_max = c->heartbeat_max ? c->heartbeat_max : 1680;
     eas->heartbeat = 480;
-    eas->heartbeat_min = 60;
-    eas->heartbeat_max = 1680;
+    if (eas->heartbeat < eas->heartbeat_min)
+        eas->heartbeat = eas->heartbeat_min;
+    if (eas->heartbeat > eas->heartbeat_max)
+        eas->heartbeat = eas->heartbeat_max;
     loop_task_init(&eas->stop_task, on_stop_task, eas);
     eas_queue_init(eas);
     *out = eas;

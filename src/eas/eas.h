@@ -62,6 +62,7 @@ struct eas_config {
     const char *version;   /* force this version, or NULL: the highest */
     unsigned max_requests; /* beside one Ping; 0: 3 */
     bool accept_policy;    /* acknowledge what we cannot enforce */
+    unsigned heartbeat_min, heartbeat_max; /* of Ping, s; 0: 60, 1680 */
     struct eas_watcher watcher;
 };
 
