@@ -66,6 +66,26 @@ on_stop(void *arg, const struct err *why)
         sync_start(a->sync);
 }
 
+static void sessions_end(struct account *a, const char *why);
+static void parts_close(struct account *a);
+
+static void
+on_wipe(void *arg, enum eas_wipe kind)
+{
+    struct account *a = arg;
+    struct err e;
+
+    /* No order is forgotten: without a marker the account only stops, and
+     * the server orders again at the next start. */
+    if (account_wipe_begin(a, kind, &e)) {
+        on_stop(a, &e);
+        return;
+    }
+    sessions_end(a, "the account was wiped");
+    parts_close(a);
+    account_wipe_go(a->wipe);
+}
+
 static struct op *
 look_into_sent(void *arg, op_done_fn *done, void *done_arg)
 {
@@ -129,6 +149,7 @@ open_eas(struct account *a, const char *dir, struct err *e)
         .watcher = {.on_state = on_state,
                     .on_policy = on_policy,
                     .on_stop = on_stop,
+                    .on_wipe = on_wipe,
                     .arg = a},
     };
 
@@ -218,6 +239,17 @@ open_rest(struct account *a, const char *dir, struct err *e)
 }
 
 static void
+sessions_end(struct account *a, const char *why)
+{
+    while (a->sessions) {
+        struct account_session *s = a->sessions;
+
+        a->sessions = s->next;
+        s->on_end(s->arg, why);
+    }
+}
+
+static void
 parts_close(struct account *a)
 {
     op_cancel(&a->password_op);
@@ -250,6 +282,11 @@ account_new(struct accounts *set, const struct settings_account *s)
     a->settings = s;
     loop_timer_init(&a->retry, on_retry, a);
     list_add(&set->list, &a->node);
+    if (account_wipe_load(a)) {
+        log_error("account", "account=%s %s", a->name, a->error.text);
+        free(dir);
+        return a;
+    }
     if (open_store(a, dir, &a->error) || open_eas(a, dir, &a->error) ||
         open_rest(a, dir, &a->error)) {
         log_error("account", "account=%s cannot be opened: %s", a->name,
@@ -314,6 +351,8 @@ account_start(struct account *a)
     char *name;
     int rc;
 
+    if (a->wipe)
+        account_wipe_go(a->wipe);
     if (a->error.code || a->password_op)
         return;
     if (a->settings->password_command) {
@@ -371,12 +410,8 @@ account_apply(struct account *a, const struct settings_account *s)
 void
 account_close(struct account *a, const char *why)
 {
-    while (a->sessions) {
-        struct account_session *s = a->sessions;
-
-        a->sessions = s->next;
-        s->on_end(s->arg, why);
-    }
+    account_wipe_free(&a->wipe);
+    sessions_end(a, why);
     parts_close(a);
     if (!a->error.code)
         err_set(&a->error, E_MISSING, "the account was closed");

@@ -179,6 +179,13 @@ on_stop_task(void *arg)
 {
     struct eas *eas = arg;
 
+    if (eas->stopped && eas->wipe && eas->watcher.on_wipe) {
+        enum eas_wipe kind = eas->wipe;
+
+        eas->wipe = EAS_WIPE_NONE;
+        eas->watcher.on_wipe(eas->watcher.arg, kind);
+        return;
+    }
     if (eas->watcher.on_stop)
         eas->watcher.on_stop(eas->watcher.arg,
                              eas->stopped ? &eas->stop_err : NULL);

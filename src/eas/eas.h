@@ -36,6 +36,13 @@ struct eas_state {
     bool no_policy;       /* the server has none for us (policy status 2) */
 };
 
+/* What a server's administrator has ordered (MS-ASPROV 3.1.5.1.2). */
+enum eas_wipe {
+    EAS_WIPE_NONE,
+    EAS_WIPE_DEVICE,  /* everything that came from this server */
+    EAS_WIPE_ACCOUNT, /* 16.1: this account's data; for us the same */
+};
+
 /* Told from the loop, never inside a call of ours. All may be NULL. */
 struct eas_watcher {
     /* Store it; requests go on after this returns. */
@@ -48,6 +55,10 @@ struct eas_watcher {
     /* The server was changed and wants all keys forgotten (X-MS-RP): begin
      * with FolderSync key "0" again, keep the UIDs. */
     void (*on_begin_anew)(void *arg);
+    /* In place of on_stop: a wipe was ordered. Commands fail with E_DENIED
+     * from now on; erase, then eas_wipe_acknowledge(). The callee may free
+     * the eas. */
+    void (*on_wipe)(void *arg, enum eas_wipe kind);
     void *arg;
 };
 
@@ -89,6 +100,12 @@ void eas_status_view(const struct eas *, struct eas_status_view *out);
 /* OPTIONS, choice of version, Provision: a sign-in test. Needed by nobody,
  * for every command does it when it is due. */
 struct op *eas_connect(struct eas *, op_done_fn *done, void *arg);
+
+/* Tells the server how the wipe went; also from an eas made anew after a
+ * crash, for it needs neither OPTIONS nor a policy key but the state's version.
+ * Done without error when the server took note. Cancelled before eas_free(). */
+struct op *eas_wipe_acknowledge(struct eas *, enum eas_wipe kind, bool erased,
+                                op_done_fn *done, void *arg);
 
 /* ---- folders (MS-ASCMD FolderSync and its kin) ---- */
 

@@ -18,7 +18,8 @@ libsp_eas_a_SOURCES = \
 	src/eas/settings.c \
 	src/eas/status.c src/eas/status.h \
 	src/eas/sync.c src/eas/sync_private.h \
-	src/eas/sync_read.c
+	src/eas/sync_read.c \
+	src/eas/wipe.c
 
 check_PROGRAMS += tests/unit/test_eas_connect
 TESTS += tests/unit/test_eas_connect

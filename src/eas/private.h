@@ -177,6 +177,9 @@ struct eas {
     unsigned heartbeat, heartbeat_min, heartbeat_max, ping_folders;
     bool ping_broke;
 
+    bool wipe_told;     /* status 140: the next Provision says which */
+    enum eas_wipe wipe; /* ordered, not yet told to the watcher */
+
     bool stopped;
     struct err stop_err;
     struct loop_task stop_task; /* tells the watcher */

@@ -20,7 +20,7 @@
 
 /* Statuses by which the server turns the whole account away: asking again,
  * with this or another command, changes nothing. */
-static const int fatal[] = {123, 124, 125, 126, 129, 131, 139, 140, 177};
+static const int fatal[] = {123, 124, 125, 126, 129, 131, 139, 177};
 
 void
 eas_request_init(struct eas_request *r, struct eas *eas,
@@ -213,8 +213,10 @@ outcome_by_status(struct eas_request *r)
         wbxml_read(buf_slice(&r->body), &events, NULL, NULL))
         return EAS_GOT; /* the command's own reader says what is wrong */
     if (p.found == 140) {
-        err_set(&r->err, E_DENIED, "remote wipe requested: not built yet");
-        return EAS_STOPPED;
+        r->eas->wipe_told = true;
+        err_set(&r->err, E_DENIED, "the server orders a wipe (status 140), "
+                                   "but Provision does not say which");
+        return EAS_NEED_PROVISION;
     }
     if (p.found >= 141 && p.found <= 144) {
         err_set(&r->err, E_DENIED,
