@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/now.h"
@@ -295,4 +296,26 @@ eas_answer_tree(struct arena *a, struct slice body, unsigned root_tag,
         return err_set(e, E_RETRY, "the server answered %s instead of %s",
                        wbxml_tag_name((*out)->tag), wbxml_tag_name(root_tag));
     return 0;
+}
+
+int64_t
+eas_date_parse(struct slice s)
+{
+    struct tm t = {0};
+    char text[40];
+    int64_t when;
+
+    if (!slice_copy(slice_trim(s), text, sizeof text) ||
+        (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon,
+                &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec) != 6 &&
+         sscanf(text, "%4d%2d%2dT%2d%2d%2d", &t.tm_year, &t.tm_mon, &t.tm_mday,
+                &t.tm_hour, &t.tm_min, &t.tm_sec) != 6) ||
+        t.tm_year < 1970 || t.tm_year > 2200 || t.tm_mon < 1 || t.tm_mon > 12 ||
+        t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
+        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60)
+        return -1;
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    when = (int64_t)timegm(&t);
+    return when < 0 ? -1 : when;
 }

@@ -319,6 +319,81 @@ struct op *eas_user_get(struct eas *, struct eas_user *out, op_done_fn *done,
                         void *arg);
 void eas_user_clear(struct eas_user *);
 
+/* ---- Settings Oof ---- */
+
+enum eas_oof_state { EAS_OOF_OFF, EAS_OOF_ON, EAS_OOF_TIMED };
+enum eas_oof_audience {
+    EAS_OOF_INTERNAL,
+    EAS_OOF_KNOWN,   /* outside, in the contacts */
+    EAS_OOF_UNKNOWN, /* outside, all others */
+    EAS_OOF_AUDIENCES
+};
+struct eas_oof {
+    enum eas_oof_state state;
+    int64_t start, end; /* unix seconds, TIMED only; -1 not told */
+    struct {
+        bool enabled;
+        char *text; /* plain; NULL none */
+    } messages[EAS_OOF_AUDIENCES];
+};
+struct op *eas_oof_get(struct eas *, struct eas_oof *out, op_done_fn *done,
+                       void *arg);
+/* Copied. E_INPUT: TIMED with an end before its start. UNKNOWN without a text
+ * gets that of KNOWN, for Exchange wants them equal. */
+struct op *eas_oof_set(struct eas *, const struct eas_oof *, op_done_fn *done,
+                       void *arg);
+void eas_oof_clear(struct eas_oof *);
+
+/* ---- ValidateCert ---- */
+
+struct eas_validate_ask {
+    struct slice cert;         /* DER, copied */
+    const struct slice *chain; /* issuers, DER; at most 10 are sent */
+    size_t nchain;
+    bool check_crl; /* an unknown state of revocation is an error */
+};
+struct eas_validate_answer {
+    int status, reaction; /* 1: the server finds no fault */
+};
+struct op *eas_validate_cert(struct eas *, const struct eas_validate_ask *,
+                             struct eas_validate_answer *out, op_done_fn *done,
+                             void *arg);
+
+/* ---- ItemOperations EmptyFolderContents ---- */
+
+struct eas_empty_answer {
+    int status, reaction;
+};
+/* For good, without undo. Subfolders stay. */
+struct op *eas_folder_empty(struct eas *, const char *collection,
+                            struct eas_empty_answer *out, op_done_fn *done,
+                            void *arg);
+
+/* ---- Search, Find ---- */
+
+struct eas_search_ask {
+    const char *collection; /* NULL: the whole mailbox */
+    const char *text;       /* words as the server's index knows them */
+    int64_t since, before;  /* of DateReceived, unix seconds; -1: any */
+    unsigned first;         /* of the results; a page has 100 */
+};
+struct eas_hit {
+    char *collection, *server_id; /* server_id NULL from Search */
+    char *long_id;                /* NULL from Find */
+    char *subject;
+    int64_t received; /* -1 not told */
+};
+struct eas_search_answer {
+    int status, reaction;
+    struct eas_hit *hits;
+    size_t n;
+    uint64_t total;
+};
+struct op *eas_search(struct eas *, const struct eas_search_ask *,
+                      struct eas_search_answer *out, op_done_fn *done,
+                      void *arg);
+void eas_search_answer_clear(struct eas_search_answer *);
+
 /* The policy document that was acknowledged last, or NULL (none). Borrowed
  * until the next on_policy. */
 const struct eas_policy *eas_policy(const struct eas *);

@@ -236,6 +236,9 @@ void eas_status_set(enum eas_command command, int code, int *status_out,
 char *eas_dup_id(struct slice s);
 /* A text of the answer as a heap string without NULs; NULL when absent. */
 char *eas_dup_text(struct slice s, size_t max);
+/* YYYY-MM-DDTHH:MM:SS[.mmm]Z, or the compact form (MS-ASDTYPE 2.3), as unix
+ * seconds; -1 for an absent or absurd one. */
+int64_t eas_date_parse(struct slice s);
 /* Parses the whole answer as a tree and checks its root. E_RETRY when there
  * is none at all. */
 int eas_answer_tree(struct arena *a, struct slice body, unsigned root_tag,
