@@ -276,12 +276,18 @@ struct op *eas_move_items(struct eas *, const struct eas_move *, size_t n,
                           struct eas_moved *out, op_done_fn *done, void *arg);
 void eas_moved_clear(struct eas_moved *, size_t n);
 
-/* ---- SendMail ---- */
+/* ---- SendMail, SmartReply, SmartForward ---- */
 
+enum eas_verb { EAS_SEND, EAS_REPLY, EAS_FORWARD };
 struct eas_mail {
     const char *client_id; /* at most 40 characters, the same at each try */
     bool save_in_sent;
     struct slice mime;     /* borrowed until done */
+    /* REPLY and FORWARD mark this message as answered or forwarded; `mime` is
+     * complete all the same (ReplaceMime). Gone there: status 150, then it
+     * may be sent plainly. */
+    enum eas_verb verb;
+    struct eas_place source;
 };
 struct eas_send_answer {
     int status, reaction; /* 1: accepted. 118: this ClientId was sent before */

@@ -278,7 +278,42 @@ find(void)
     eas_free(&eas);
 }
 
+static void
+smart(void)
+{
+    struct script s[] = {
+        {.cmd = "SmartReply",
+         .want = "<SmartReply><ClientId>c1</ClientId><Source>"
+                 "<FolderId>5</FolderId><ItemId>5:12</ItemId></Source>"
+                 "<SaveInSentItems/><ReplaceMime/>"
+                 "<Mime>To: b@example.net&#13;\n&#13;\nYes&#13;\n"
+                 "</Mime></SmartReply>"},
+        {.cmd = "SmartForward",
+         .xml = "<SmartForward><Status>150</Status></SmartForward>"},
+        {0}};
+    struct eas_mail mail = {.client_id = "c1",
+                            .save_in_sent = true,
+                            .mime = SLICE("To: b@example.net\r\n\r\nYes\r\n"),
+                            .verb = EAS_REPLY,
+                            .source = {"5", "5:12"}};
+    struct eas_send_answer a;
+
+    begin(s, "16.1");
+    end(eas_send(eas, &mail, &a, on_outcome_done, &o));
+    CHECK_STR(o.err.text, "");
+    CHECK_INT(a.status, 1);
+    o = (struct outcome){0};
+    mail.verb = EAS_FORWARD;
+    end(eas_send(eas, &mail, &a, on_outcome_done, &o));
+    CHECK_STR(o.err.text, "");
+    CHECK_INT(a.status, 150);
+    CHECK(!a.maybe);
+    CHECK(a.reaction != 0);
+    eas_free(&eas);
+}
+
 static const struct test_case cases[] = {
+    TEST(smart),
     TEST(oof_read), TEST(oof_silent), TEST(oof_write), TEST(validate),
     TEST(empty),    TEST(search),     TEST(find),
 };
