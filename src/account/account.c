@@ -526,6 +526,16 @@ account_session_remove(struct account *a, struct account_session *s)
         }
 }
 
+size_t
+account_sessions(const struct account *a)
+{
+    size_t n = 0;
+
+    for (const struct account_session *s = a->sessions; s; s = s->next)
+        n++;
+    return n;
+}
+
 /* ---- importing a key: derivation in a worker ---- */
 
 struct import_job {

@@ -80,6 +80,9 @@ struct account_session {
 };
 void account_session_add(struct account *, struct account_session *);
 void account_session_remove(struct account *, struct account_session *);
+/* How many there are, of all doors; settings->max_sessions is for the doors to
+ * keep. */
+size_t account_sessions(const struct account *);
 
 /* A PFX or PEM from `sealpostctl key import`; the text tells what came in. */
 struct op *account_key_import(struct account *, struct slice file,

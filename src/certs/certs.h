@@ -25,7 +25,7 @@ struct store;
 /* ---- trust: pure, thread-safe once made ---- */
 
 struct certs_anchors;
-/* PEM files, NULL at the end; `system`: the system's anchors too. */
+/* PEM or DER files, NULL at the end; `system`: the system's anchors too. */
 int certs_anchors_new(const char *const *files, bool system,
                       struct certs_anchors **out, struct err *e);
 struct certs_anchors *certs_anchors_ref(struct certs_anchors *);
@@ -98,10 +98,19 @@ void certs_found_clear(struct certs_found *);
 int certs_cipher(const struct certs_found *, enum smime_cipher *cipher_out,
                  bool *oaep_out, struct err *e);
 
+/* What a message whose verdict is pass would teach: the certificate to encrypt
+ * to its From, borrowed from the report, or NULL. Pure. */
+X509 *certs_learnable(struct certs_anchors *, const struct smime_report *,
+                      int64_t now);
+/* SHA-256, 64 hex digits and the end. */
+int certs_fingerprint(X509 *, char out[65]);
+
 /* Harvest (SPEC section 10, R18): from a message whose verdict is pass. */
 int certs_learn(struct certs *, const struct smime_report *, int64_t now,
                 char *fingerprint_out /* 65 bytes, "" none */, struct err *e);
 
+/* One certificate, PEM or DER; the caller frees. E_INPUT. */
+int certs_read(struct slice file, X509 **out, struct err *e);
 /* By hand: PEM or DER for an address; pinned. */
 int certs_add(struct certs *, struct slice file, const char *address,
               char *fingerprint_out, struct err *e);

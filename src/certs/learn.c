@@ -95,56 +95,96 @@ keep(struct certs *cs, const char *address, X509 *x,
     return rc;
 }
 
+/* The From as certificates are kept for it; false when it has none. */
+static bool
+from_lower(const struct smime_report *r, char *out, size_t size)
+{
+    if (!r->from || !slice_copy(slice_of(r->from), out, size))
+        return false;
+    for (char *c = out; *c; c++)
+        *c = (char)ascii_lower((unsigned char)*c);
+    return true;
+}
+
+/* The one that the preference names, if it holds for this address too; else
+ * the signer's own, if it may be encrypted to. */
+static X509 *
+learnable(struct certs_anchors *a, const struct smime_report *r,
+          const struct smime_signer *s, const char *address, int64_t now)
+{
+    X509 *x = s->encryption ? s->encryption : s->cert;
+    struct certs_judgment j;
+
+    certs_trust_judge(a, x, r->certs, CERTS_ENCRYPT, address, now, false, &j);
+    if (j.why != CERTS_OK && x != s->cert) {
+        x = s->cert;
+        certs_trust_judge(a, x, r->certs, CERTS_ENCRYPT, address, now, false,
+                          &j);
+    }
+    return j.why == CERTS_OK ? x : NULL;
+}
+
+X509 *
+certs_learnable(struct certs_anchors *a, const struct smime_report *r,
+                int64_t now)
+{
+    const struct smime_signer *s = r->from ? speaker(r) : NULL;
+    char address[400];
+
+    if (!s || !from_lower(r, address, sizeof address))
+        return NULL;
+    return learnable(a, r, s, address, now);
+}
+
 int
 certs_learn(struct certs *cs, const struct smime_report *r, int64_t now,
             char *fingerprint_out, struct err *e)
 {
     const struct smime_signer *s;
-    struct certs_judgment j;
     char address[400];
     X509 *x;
 
     fingerprint_out[0] = '\0';
-    if (!cs->harvest || !r->from || !(s = speaker(r)) ||
-        !slice_copy(slice_of(r->from), address, sizeof address))
+    if (!cs->harvest || !from_lower(r, address, sizeof address) ||
+        !(s = speaker(r)))
         return 0;
-    for (char *c = address; *c; c++)
-        *c = (char)ascii_lower((unsigned char)*c);
-    /* The one that the preference names, if it holds for this address too;
-     * else the signer's own, if it may be encrypted to. */
-    x = s->encryption ? s->encryption : s->cert;
-    certs_trust_judge(cs->anchors, x, r->certs, CERTS_ENCRYPT, address, now,
-                      false, &j);
-    if (j.why != CERTS_OK && x != s->cert) {
-        x = s->cert;
-        certs_trust_judge(cs->anchors, x, r->certs, CERTS_ENCRYPT, address,
-                          now, false, &j);
-    }
-    if (j.why != CERTS_OK)
+    x = learnable(cs->anchors, r, s, address, now);
+    if (!x)
         return 0;
     return keep(cs, address, x, s, now, fingerprint_out, e);
+}
+
+int
+certs_read(struct slice file, X509 **out, struct err *e)
+{
+    BIO *b = file.n < (1 << 20) ? BIO_new_mem_buf(file.p ? file.p : "",
+                                                  (int)file.n)
+                                : NULL;
+    X509 *x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
+    const unsigned char *p = (const unsigned char *)file.p;
+
+    BIO_free(b);
+    if (!x && file.n)
+        x = d2i_X509(NULL, &p, (long)file.n);
+    ERR_clear_error();
+    if (!x)
+        return err_set(e, E_INPUT, "not a certificate in PEM or DER");
+    *out = x;
+    return 0;
 }
 
 int
 certs_add(struct certs *cs, struct slice file, const char *address,
           char *fingerprint_out, struct err *e)
 {
-    BIO *b = file.n < (1 << 20) ? BIO_new_mem_buf(file.p, (int)file.n) : NULL;
-    X509 *x = b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
     struct store_cert row = {.source = STORE_CERT_PINNED};
     unsigned char *der = NULL;
     char lower[400];
+    X509 *x;
     int n, rc = -1;
 
-    BIO_free(b);
-    if (!x) {
-        const unsigned char *p = (const unsigned char *)file.p;
-
-        x = d2i_X509(NULL, &p, (long)file.n);
-    }
-    ERR_clear_error();
-    if (!x)
-        return err_set(e, E_INPUT, "not a certificate in PEM or DER");
+    if (certs_read(file, &x, e))
+        return -1;
     n = i2d_X509(x, &der);
     if (!slice_copy(slice_of(address), lower, sizeof lower)) {
         err_set(e, E_INPUT, "the address is too long");

@@ -15,6 +15,5 @@ struct certs {
     bool harvest;
 };
 
-int certs_fingerprint(X509 *, char out[65]);
 
 #endif

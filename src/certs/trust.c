@@ -46,9 +46,20 @@ anchors_file(X509_STORE *store, const char *path, struct err *e)
         n++;
     }
     BIO_free(b);
+    if (!n) {
+        const unsigned char *p = (const unsigned char *)pem.data;
+
+        if (pem.len && (x = d2i_X509(NULL, &p, (long)pem.len))) {
+            X509_STORE_add_cert(store, x);
+            X509_free(x);
+            n++;
+        }
+    }
     buf_clear(&pem);
     ERR_clear_error();
-    return n ? 0 : err_set(e, E_INPUT, "%s holds no certificate in PEM", path);
+    return n ? 0
+             : err_set(e, E_INPUT, "%s holds no certificate in PEM or DER",
+                       path);
 }
 
 int

@@ -1,1 +1,24 @@
-# programs: see the sources of this room
+noinst_LIBRARIES += libsp_ctl.a
+libsp_ctl_a_SOURCES = \
+	src/ctl/args.c \
+	src/ctl/call.c \
+	src/ctl/cmd_account.c \
+	src/ctl/cmd_config.c \
+	src/ctl/cmd_mime.c \
+	src/ctl/cmd_smime_open.c \
+	src/ctl/cmd_smime_seal.c \
+	src/ctl/cmd_wbxml.c \
+	src/ctl/commands.c \
+	src/ctl/input.c \
+	src/ctl/keyfiles.c \
+	src/ctl/print.c \
+	src/ctl/private.h
+
+bin_PROGRAMS += sealpostctl
+sealpostctl_SOURCES = src/ctl/main.c
+sealpostctl_LDADD = libsp_ctl.a $(LINK_4)
+
+check_PROGRAMS += tests/unit/test_ctl
+TESTS += tests/unit/test_ctl
+tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
+tests_unit_test_ctl_LDADD = libsp_test.a libsp_ctl.a $(LINK_4)

@@ -104,8 +104,13 @@ start_accounts(struct daemon *d, struct err *e)
 static int
 start_doors(struct daemon *d, struct err *e)
 {
-    (void)d;
+    struct smtp_server_config smtp = {.loop = d->loop,
+                                      .accounts = d->accounts,
+                                      .tls = d->tls,
+                                      .settings = d->settings};
+
     (void)e;
+    d->smtp = smtp_server_new(&smtp);
     return 0;
 }
 
@@ -158,6 +163,7 @@ daemon_stop(struct daemon *d)
         notify_stopping();
     signals_stop(d);
     ports_close(d);
+    smtp_server_free(&d->smtp);
     accounts_free(&d->accounts);
     worker_free(&d->crypto);
     worker_free(&d->disk);

@@ -59,9 +59,13 @@ ports_by_name(const char *name, enum settings_door *door, bool *tls)
 static void
 on_accept(void *arg, int fd)
 {
-    /* No door yet: nobody is let in. */
-    (void)arg;
-    close(fd);
+    const struct daemon_port *p = arg;
+    struct daemon *d = p->daemon;
+
+    if (p->door == SETTINGS_SMTP)
+        smtp_server_accept(d->smtp, fd, p->tls);
+    else
+        close(fd); /* no IMAP door yet: nobody is let in */
 }
 
 static struct daemon_port *

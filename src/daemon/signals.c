@@ -10,6 +10,7 @@
 #include "account/account.h"
 #include "base/log.h"
 #include "loop/loop.h"
+#include "smtp/server.h"
 
 static void
 on_stop(void *arg)
@@ -60,6 +61,7 @@ reload(struct daemon *d, struct err *e)
         free(fixed);
         return err_add(e, "the new settings are in force only in part");
     }
+    smtp_server_settings(d->smtp, now);
     d->settings = now;
     daemon_log_settings(d);
     if (old != d->boot)

@@ -192,6 +192,10 @@ keys_open(const char *dir, const struct secret *wrap, struct keys **out,
     struct dirent *d;
     DIR *dp;
 
+    if (!dir) {
+        *out = xcalloc(1, sizeof **out);
+        return 0;
+    }
     if (file_mkdirs(dir, e))
         return -1;
     dp = opendir(dir);
@@ -462,6 +466,22 @@ chain_of(const struct keys_import *in, X509 *cert)
     return chain;
 }
 
+/* Into a set that is in memory only. */
+static void
+key_keep(struct keys *ks, X509 *cert, EVP_PKEY *key, STACK_OF(X509) *chain,
+         const char *fingerprint)
+{
+    struct key *k = xcalloc(1, sizeof *k);
+
+    X509_up_ref(cert);
+    EVP_PKEY_up_ref(key);
+    k->cert = cert;
+    k->key = key;
+    k->chain = X509_chain_up_ref(chain);
+    snprintf(k->fingerprint, sizeof k->fingerprint, "%s", fingerprint);
+    key_insert(ks, k);
+}
+
 static int
 pair_add(struct keys *ks, struct keys_import *in, X509 *cert, EVP_PKEY *key,
          struct buf *text, struct err *e)
@@ -479,10 +499,15 @@ pair_add(struct keys *ks, struct keys_import *in, X509 *cert, EVP_PKEY *key,
         return 0;
     }
     chain = chain_of(in, cert);
-    rc = key_store(ks, cert, key, chain, fp, e);
+    if (ks->dir) {
+        rc = key_store(ks, cert, key, chain, fp, e);
+        if (rc == 0 && key_load(ks, fp))
+            rc = err_set(e, E_RETRY, "the stored key could not be read back");
+    } else {
+        key_keep(ks, cert, key, chain, fp);
+        rc = 0;
+    }
     sk_X509_pop_free(chain, X509_free);
-    if (rc == 0 && key_load(ks, fp))
-        rc = err_set(e, E_RETRY, "the stored key could not be read back");
     if (rc == 0)
         buf_addf(text, "%s  %.120s: imported\n", fp, name);
     OPENSSL_free(name);
@@ -532,9 +557,9 @@ keys_remove(struct keys *ks, const char *fingerprint, struct err *e)
 
         if (ascii_icmp(k->fingerprint, fingerprint) != 0)
             continue;
-        kpath = xasprintf("%s/%s.key", ks->dir, k->fingerprint);
-        cpath = xasprintf("%s/%s.crt", ks->dir, k->fingerprint);
-        rc = file_remove(kpath, e) || file_remove(cpath, e);
+        kpath = xasprintf("%s/%s.key", ks->dir ? ks->dir : "", k->fingerprint);
+        cpath = xasprintf("%s/%s.crt", ks->dir ? ks->dir : "", k->fingerprint);
+        rc = ks->dir && (file_remove(kpath, e) || file_remove(cpath, e));
         free(kpath);
         free(cpath);
         if (rc)

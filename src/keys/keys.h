@@ -23,7 +23,8 @@ struct keys;
 
 /* dir: "DIR/FINGERPRINT.key" (encrypted under `wrap`, 32 bytes, copied) and
  * ".crt" (PEM, the certificate and what came along). Made if missing. A file
- * that cannot be read is left alone and named in keys_problem(). */
+ * that cannot be read is left alone and named in keys_problem(). dir NULL: a
+ * set in memory only, for offline tools; wrap is not used then. */
 int keys_open(const char *dir, const struct secret *wrap, struct keys **out,
               struct err *e);
 void keys_free(struct keys **);

@@ -6,6 +6,7 @@ libsp_settings_a_SOURCES = \
 	src/settings/file.c \
 	src/settings/private.h \
 	src/settings/settings.c src/settings/settings.h \
+	src/settings/show.c \
 	src/settings/table.c \
 	src/settings/value.c
 

@@ -224,5 +224,12 @@ struct settings_entry {
     bool built; /* false: refused as not built yet whatever the value */
 };
 bool settings_entry_at(size_t i, struct settings_entry *out);
+/* The value in force of the i-th, as one would write it, is added: of the
+ * daemon (account NULL: the settings outside of blocks only), or of an
+ * account. false: it does not belong there, or is not built. */
+struct buf;
+bool settings_value_at(const struct settings *,
+                       const struct settings_account *, size_t i,
+                       struct buf *out);
 
 #endif

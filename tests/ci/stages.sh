@@ -5,12 +5,12 @@
 STAGES='
 gcc        900  configure.ac               gcc without a warning, make check
 clang      400  configure.ac               clang without a warning
-vectors    300  tests/interop/vectors      the S/MIME and MIME vectors by sealpostctl
-e2e141     400  tests/e2e/run              end to end against the sandbox at 14.1
-e2e161     400  tests/e2e/run              end to end against the sandbox at 16.1
-crash      600  tests/crash/run            stopped at every commit, nothing lost or doubled
+e2e141     400  tests/e2e/suite.py         end to end against the sandbox at 14.1
+e2e161     400  tests/e2e/suite.py         end to end against the sandbox at 16.1
+badinput   400  tests/e2e/bad_input.py     bad input and bad times, each its own clear error
+crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
-sogo       700  tests/interop/sogo/run     end to end against a real SOGo
+sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
 tsan       900  configure.ac               make check with TSan
 fuzz       600  tests/fuzz/run             every parser for a few seconds
@@ -52,13 +52,13 @@ distcheck() {
     step distcheck make -C "$work/gcc" -j"$jobs" distcheck
 }
 
-vectors() { take_tap vectors tests/interop/vectors "$work/gcc"; }
-
-e2e141() { e2e 14.1; }
-e2e161() { e2e 16.1; }
-e2e() { builddir=$work/gcc take_tap "$1" tests/e2e/run --version "$1"; }
-crash() { builddir=$work/gcc take_tap crash tests/crash/run; }
-clients() { builddir=$work/gcc take_tap clients tests/interop/clients/run; }
-sogo() { builddir=$work/gcc take_tap sogo tests/interop/sogo/run; }
+python=/usr/bin/python3
+export builddir=$work/gcc
+e2e141() { take_tap 14.1 $python tests/e2e/suite.py sandbox:14.1; }
+e2e161() { take_tap 16.1 $python tests/e2e/suite.py sandbox:16.1; }
+badinput() { take_tap badinput ${root[@]+"${root[@]}"} $python tests/e2e/bad_input.py; }
+crash() { take_tap crash tests/crash/run; }
+clients() { take_tap clients tests/interop/clients/run; }
+sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 fuzz() { take_tap fuzz tests/fuzz/run "$work/fuzz"; }
 bare() { step demo ${root[@]+"${root[@]}"} tests/bare trixie ./quickstart demo; }

@@ -1,1 +1,2 @@
-# Tests of tests/interop.
+# Other people's programs: real clients, real servers.
+EXTRA_DIST += tests/interop/clients/packages tests/interop/clients/run

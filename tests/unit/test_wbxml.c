@@ -386,6 +386,7 @@ struct lib_node *wbxml_tree_add_elt(struct lib_tree *, struct lib_node *,
 struct lib_node *wbxml_tree_add_text(struct lib_tree *, struct lib_node *,
                                      const WB_UTINY *, WB_ULONG);
 struct wbxml_lib_element *wbxml_tag_create(int);
+void wbxml_tag_destroy(struct wbxml_lib_element *);
 struct lib_encoder *wbxml_encoder_create_real(void);
 void wbxml_encoder_destroy(struct lib_encoder *);
 void wbxml_encoder_set_tree(struct lib_encoder *, struct lib_tree *);
@@ -407,7 +408,8 @@ lib_add(struct lib_tree *t, struct lib_node *parent, unsigned tag,
     while (WBXML_TAG(entry->page, entry->token) != tag)
         entry++;
     el->u.token = entry;
-    n = wbxml_tree_add_elt(t, parent, el);
+    n = wbxml_tree_add_elt(t, parent, el);     /* a copy of it */
+    wbxml_tag_destroy(el);
     if (text)
         wbxml_tree_add_text(t, n, (const WB_UTINY *)text,
                             (WB_ULONG)strlen(text));

@@ -1,0 +1,160 @@
+/*
+ * What the files of room ctl share: one run of sealpostctl, its arguments,
+ * input, output and the line to the daemon.
+ */
+#ifndef SEALPOST_CTL_PRIVATE_H
+#define SEALPOST_CTL_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "base/slice.h"
+
+struct ctl;
+struct json_t;
+struct settings;
+
+/* Exit statuses: sysexits' EX_USAGE and EX_UNAVAILABLE. */
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_ERROR = 1,
+    CTL_USAGE = 64,
+    CTL_NO_DAEMON = 69,
+};
+
+/* ---- args.c ---- */
+
+#define CTL_OPERANDS 8u
+#define CTL_GIVEN 1100u
+
+struct ctl_option {
+    const char *name;    /* with its dashes; NULL ends the list */
+    const char *metavar; /* of its value; NULL: a switch */
+    const char *help;
+};
+struct ctl_command {
+    const char *name;     /* one or two words */
+    const char *operands; /* for the usage line */
+    unsigned min, max;    /* how many of them */
+    const struct ctl_option *options; /* NULL: none */
+    const char *help;
+    /* 0, or -1 with e; the exit status is CTL_ERROR unless it set
+     * ctl->status. */
+    int (*run)(struct ctl *, struct err *e);
+};
+struct ctl_given {
+    const struct ctl_option *option;
+    const char *value; /* borrowed from argv; NULL for a switch */
+};
+struct ctl {
+    const struct ctl_command *command; /* NULL: none was named */
+    char *config;    /* path of the configuration; -c or the usual place */
+    bool json, help, version;
+    const char *operand[CTL_OPERANDS];
+    unsigned operands;
+    struct ctl_given given[CTL_GIVEN]; /* in the order of the line */
+    unsigned ngiven;
+    struct settings *settings; /* ctl_settings() */
+    int status;      /* of the exit, when a command fails */
+    bool quiet;      /* the answer was already written */
+    struct buf stdin_rest; /* read ahead by ctl_stdin_line() */
+};
+
+/* The commands end with one whose name is NULL. argv[0] is skipped. Options
+ * may stand anywhere, "--opt=value" and "--opt value"; "--" ends them; "-" is
+ * an operand. E_INPUT with the remedy; then c->command may be set, for the
+ * usage line. */
+int ctl_args_parse(const struct ctl_command *commands, int argc, char **argv,
+                   struct ctl *c, struct err *e);
+/* The value of the last one given; NULL. */
+const char *ctl_option(const struct ctl *, const char *name);
+bool ctl_has(const struct ctl *, const char *name);
+/* "sealpostctl key import ACCOUNT FILE [--password-stdin]" and what it does. */
+void ctl_args_help(const struct ctl_command *, FILE *to);
+void ctl_args_list(const struct ctl_command *commands, FILE *to);
+
+/* ---- input.c ---- */
+
+/* The whole file, or stdin for "-". E_LIMIT over out's limit. */
+int ctl_read(const char *path, struct buf *out, struct err *e);
+/* The next line of stdin, without its end: for passwords. E_INPUT at the end
+ * of input. */
+int ctl_stdin_line(struct ctl *, struct secret *out, struct err *e);
+/* A file's bytes without a final line end. */
+int ctl_secret_file(const char *path, struct secret *out, struct err *e);
+/* Asks on the terminal, nothing is shown. E_INPUT when there is none: `remedy`
+ * says what to do instead. */
+int ctl_ask(const char *prompt, const char *remedy, struct secret *out,
+            struct err *e);
+bool ctl_has_terminal(void);
+
+/* ---- print.c ---- */
+
+/* Gives the result away: with --json its one line, else show() writes it for
+ * people. */
+int ctl_print(struct ctl *, struct json_t *take,
+              void (*show)(const struct json_t *, FILE *), struct err *e);
+/* A list of objects as aligned columns; an empty list prints `none`. */
+struct ctl_column {
+    const char *title, *key;
+    bool right; /* numbers */
+};
+void ctl_table(const struct json_t *rows, const struct ctl_column *columns,
+               size_t n, const char *none, FILE *to);
+/* The member as text: strings as they are, numbers, yes and no; "-" for null
+ * or absent. dst is returned. */
+const char *ctl_text(const struct json_t *object, const char *key, char *dst,
+                     size_t size);
+/* Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD. */
+struct json_t *ctl_json_text(struct slice s);
+/* Control characters become blanks, except line ends where `lines`. */
+void ctl_put(FILE *to, struct slice s, bool lines);
+/* "2026-11-25 03:57" in local time; "-" for 0. */
+const char *ctl_time_text(int64_t t, char *dst, size_t size);
+
+/* ---- keyfiles.c ---- */
+
+struct keys;
+struct x509_st;
+/* The keys named by --key, each with the --cert and --password-file that
+ * follow it, as a set in memory. */
+int ctl_keys(struct ctl *, struct keys **out, struct err *e);
+/* One certificate, PEM or DER; the caller frees. */
+int ctl_cert(const char *path, struct x509_st **out, struct err *e);
+/* --at: "2026-11-22", "2026-11-22T08:00:00Z", "@1795334400"; now without. */
+int ctl_at(const struct ctl *, int64_t *out, struct err *e);
+
+/* ---- call.c ---- */
+
+/* One request to the daemon: "command" and the members of args (may be NULL,
+ * is taken). *out is the result. CTL_NO_DAEMON when none listens. */
+int ctl_call(struct ctl *, const char *command, struct json_t *args_take,
+             struct json_t **out, struct err *e);
+/* Does a daemon listen on the control socket? */
+bool ctl_daemon_runs(struct ctl *);
+
+/* ---- the configuration ---- */
+
+/* Loads it once; a file that is not there is all defaults when `absent_ok`. */
+int ctl_settings(struct ctl *, bool absent_ok, struct err *e);
+
+/* ---- cmd_*.c ---- */
+
+int ctl_cmd_mime(struct ctl *, struct err *e);
+int ctl_cmd_wbxml(struct ctl *, struct err *e);
+int ctl_cmd_smime_open(struct ctl *, struct err *e);
+int ctl_cmd_smime_seal(struct ctl *, struct err *e);
+int ctl_cmd_config_check(struct ctl *, struct err *e);
+int ctl_cmd_config_show(struct ctl *, struct err *e);
+int ctl_cmd_account_add(struct ctl *, struct err *e);
+int ctl_cmd_account_list(struct ctl *, struct err *e);
+int ctl_cmd_account_password(struct ctl *, struct err *e);
+
+extern const struct ctl_command ctl_commands[];
+
+#endif
