@@ -5,7 +5,8 @@ libsp_eas_a_SOURCES = \
 	src/eas/eas.c src/eas/eas.h \
 	src/eas/empty.c \
 	src/eas/folders.c \
-	src/eas/items.c \
+	src/eas/items.c src/eas/items_private.h \
+	src/eas/items_read.c \
 	src/eas/move.c \
 	src/eas/multipart.c \
 	src/eas/oof.c \
@@ -42,3 +43,9 @@ TESTS += tests/unit/test_eas_more
 tests_unit_test_eas_more_SOURCES = tests/unit/test_eas_more.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_eas_more_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_items
+TESTS += tests/unit/test_eas_items
+tests_unit_test_eas_items_SOURCES = tests/unit/test_eas_items.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_items_LDADD = libsp_test.a $(LINK_2)

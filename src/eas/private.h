@@ -221,12 +221,30 @@ bool eas_policy_is_same(const struct eas_policy *a, const struct eas_policy *b);
 
 /* multipart.c: MS-ASCMD 2.2.1.10.1.1 */
 #define EAS_PARTS_MAX 512
-struct eas_parts {
-    size_t n;
-    struct slice part[EAS_PARTS_MAX];
+/* -1 with e ends the reading. */
+typedef int eas_multipart_bytes_fn(void *arg, size_t part, struct slice piece,
+                                   struct err *e);
+typedef int eas_multipart_end_fn(void *arg, size_t part, struct err *e);
+struct eas_multipart {
+    eas_multipart_bytes_fn *on_bytes;
+    eas_multipart_end_fn *on_end; /* the part is complete; also an empty one */
+    void *arg;
+    /* internal */
+    struct buf head;
+    struct {
+        uint32_t at, len;
+    } *table;
+    size_t n, part; /* parts, the one that comes */
+    uint64_t at;
 };
-int eas_multipart_parse(struct slice body, struct eas_parts *out,
-                        struct err *e);
+void eas_multipart_init(struct eas_multipart *m,
+                        eas_multipart_bytes_fn *on_bytes,
+                        eas_multipart_end_fn *on_end, void *arg);
+void eas_multipart_clear(struct eas_multipart *m);
+/* E_RETRY for what is no good multipart; else the caller's error. */
+int eas_multipart_feed(struct eas_multipart *m, struct slice piece,
+                       struct err *e);
+int eas_multipart_finish(struct eas_multipart *m, struct err *e);
 
 /* small things that several commands need */
 /* Sets status and reaction of an answer. */

@@ -96,6 +96,13 @@ on_header(void *arg, struct slice name, struct slice value)
     }
 }
 
+static bool
+is_multipart(const struct eas_request *r)
+{
+    return slice_istarts(slice_of(r->content_type),
+                         "application/vnd.ms-sync.multipart");
+}
+
 /* Once an answer is too long for a refusal it need not be kept. */
 static int
 stream_piece(struct eas_request *r, struct slice piece, struct err *e)
@@ -116,7 +123,7 @@ can_stream(const struct eas_request *r, struct slice piece)
     return r->streaming ||
            (r->stream && r->http.status == 200 && r->body.len >= 4 &&
             r->body.len + piece.n > REFUSAL_MAX &&
-            wbxml_is_wbxml(buf_slice(&r->body)));
+            (is_multipart(r) || wbxml_is_wbxml(buf_slice(&r->body))));
 }
 
 static void
@@ -241,8 +248,7 @@ outcome_200(struct eas_request *r)
 {
     if (r->options || r->streaming || !r->body.len)
         return EAS_GOT;
-    if (slice_istarts(slice_of(r->content_type),
-                      "application/vnd.ms-sync.multipart"))
+    if (is_multipart(r))
         return EAS_GOT;
     if (!wbxml_is_wbxml(buf_slice(&r->body))) {
         err_set(&r->err, E_RETRY,
