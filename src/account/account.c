@@ -127,13 +127,18 @@ open_store(struct account *a, const char *dir, struct err *e)
     return store_open(&c, &a->store, e);
 }
 
-static int
-open_eas(struct account *a, const char *dir, struct err *e)
+void
+account_eas_config(struct account *a, const char *device,
+                   struct eas_config *out)
 {
+    static const enum eas_auth_kind kinds[] = {
+        [SETTINGS_AUTH_BASIC] = EAS_AUTH_BASIC,
+        [SETTINGS_AUTH_NTLM] = EAS_AUTH_NTLM,
+        [SETTINGS_AUTH_CERTIFICATE] = EAS_AUTH_CERTIFICATE,
+    };
     const struct settings_account *s = a->settings;
-    char device[33];
-    struct eas_state state;
-    struct eas_config c = {
+
+    *out = (struct eas_config){
         .loop = a->set->loop,
         .account = a->name,
         .url = s->server,
@@ -141,20 +146,32 @@ open_eas(struct account *a, const char *dir, struct err *e)
         .address = s->address,
         .device_id = device,
         .ca_file = s->ca_file,
+        .auth = kinds[s->auth],
+        .client_cert = s->client_certificate,
+        .client_key = s->client_key,
         .version = s->eas_version,
         .max_requests = s->max_requests,
         .accept_policy = s->accept_policy,
         .heartbeat_min = s->heartbeat_min,
         .heartbeat_max = s->heartbeat_max,
-        .watcher = {.on_state = on_state,
-                    .on_policy = on_policy,
-                    .on_stop = on_stop,
-                    .on_wipe = on_wipe,
-                    .arg = a},
     };
+}
+
+static int
+open_eas(struct account *a, const char *dir, struct err *e)
+{
+    char device[33];
+    struct eas_state state;
+    struct eas_config c;
 
     if (account_device_id(a->store, dir, device, e))
         return -1;
+    account_eas_config(a, device, &c);
+    c.watcher = (struct eas_watcher){.on_state = on_state,
+                                     .on_policy = on_policy,
+                                     .on_stop = on_stop,
+                                     .on_wipe = on_wipe,
+                                     .arg = a};
     account_eas_state_load(a->store, &state);
     return eas_new(&c, &state, &a->eas, e);
 }
@@ -359,6 +376,10 @@ account_start(struct account *a)
         op_hold(&a->password_op,
                 secrets_command(a->settings->password_command, &a->password,
                                 on_password, a));
+        return;
+    }
+    if (a->settings->auth == SETTINGS_AUTH_CERTIFICATE) {
+        account_run(a);
         return;
     }
     name = secrets_account_name(a->name, "password");

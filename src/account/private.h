@@ -56,6 +56,10 @@ void account_apply(struct account *, const struct settings_account *);
 /* Equal settings in another place: the old place may go. */
 void account_keep(struct account *, const struct settings_account *);
 
+/* What the settings say of the server, without a watcher. Borrowed. */
+void account_eas_config(struct account *, const char *device,
+                        struct eas_config *out);
+
 /* ---- wipe.c ---- */
 
 /* The order is on disk when it returns 0; the caller then closes the parts

@@ -202,6 +202,8 @@ wipe_password(void *self)
     int rc;
 
     secret_clear(&a->password);
+    if (a->settings->auth == SETTINGS_AUTH_CERTIFICATE)
+        return FLOW_NEXT;
     if (a->settings->password_command)
         return flow_wait(&w->flow,
                          secrets_command(a->settings->password_command,
@@ -217,16 +219,10 @@ teller_new(struct account_wipe *w, struct err *e)
 {
     struct account *a = w->account;
     struct eas_state state = {.no_policy = true, .policy_key = "0"};
-    struct eas_config c = {
-        .loop = a->set->loop,
-        .account = a->name,
-        .url = a->settings->server,
-        .user = a->settings->user,
-        .address = a->address,
-        .device_id = *w->device ? w->device : "0",
-        .ca_file = a->settings->ca_file,
-    };
+    struct eas_config c;
 
+    account_eas_config(a, *w->device ? w->device : "0", &c);
+    c.version = NULL; /* the one that the order came with */
     snprintf(state.version, sizeof state.version, "%s",
              *w->version ? w->version : "14.1");
     snprintf(state.location, sizeof state.location, "%s", w->location);

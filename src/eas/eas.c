@@ -79,7 +79,8 @@ eas_new(const struct eas_config *c, const struct eas_state *state,
     eas->accept_policy = c->accept_policy;
     eas->watcher = c->watcher;
     eas->http = http_new();
-    eas_auth_init(&eas->auth, c->user);
+    eas_auth_init(&eas->auth, c->auth, c->user, c->client_cert,
+                  c->client_key);
     if (state)
         eas->state = *state;
     if (eas->forced_version &&

@@ -62,6 +62,12 @@ struct eas_watcher {
     void *arg;
 };
 
+enum eas_auth_kind {
+    EAS_AUTH_BASIC,
+    EAS_AUTH_NTLM,        /* user may be DOMAIN\\name */
+    EAS_AUTH_CERTIFICATE, /* TLS client certificate, no password */
+};
+
 struct eas_config {
     struct loop *loop;
     const char *account;   /* for logs */
@@ -70,6 +76,9 @@ struct eas_config {
     const char *address;   /* the account's mail address */
     const char *device_id; /* 1-32 letters and digits */
     const char *ca_file;   /* PEM anchors instead of the system's, or NULL */
+    enum eas_auth_kind auth;
+    const char *client_cert; /* PEM files, with AUTH_CERTIFICATE */
+    const char *client_key;  /* NULL: the same file */
     const char *version;   /* force this version, or NULL: the highest */
     unsigned max_requests; /* beside one Ping; 0: 3 */
     bool accept_policy;    /* acknowledge what we cannot enforce */
@@ -82,7 +91,8 @@ int eas_new(const struct eas_config *, const struct eas_state *,
             struct eas **out, struct err *e);
 /* Cancels all that is under way. */
 void eas_free(struct eas **);
-/* Basic sign-in; starts a stopped account again. Copies the secret. */
+/* Signs in; starts a stopped account again. Copies the secret, which is not
+ * used with AUTH_CERTIFICATE. */
 void eas_set_password(struct eas *, const struct secret *password);
 /* Something changed (network back, a person asked): forget back-offs. */
 void eas_wake(struct eas *);

@@ -49,3 +49,8 @@ TESTS += tests/unit/test_eas_items
 tests_unit_test_eas_items_SOURCES = tests/unit/test_eas_items.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_eas_items_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_auth
+TESTS += tests/unit/test_eas_auth
+tests_unit_test_eas_auth_SOURCES = tests/unit/test_eas_auth.c
+tests_unit_test_eas_auth_LDADD = libsp_test.a $(LINK_2)
