@@ -104,6 +104,8 @@ struct eas_status_view {
     bool pinging;
     int64_t held_until; /* unix time of the end of a throttle, 0: none */
     struct err stopped; /* code E_NONE: runs */
+    bool policy_known;  /* eas_policy() tells all there is; if not, the next
+                           command connects and learns it first */
 };
 void eas_status_view(const struct eas *, struct eas_status_view *out);
 
@@ -298,6 +300,11 @@ struct eas_mail {
      * may be sent plainly. */
     enum eas_verb verb;
     struct eas_place source;
+    /* Asked each time right before the request goes out, also when it is
+     * repeated after a new policy was acknowledged: -1 ends the command with
+     * this error, unsent. May be NULL. */
+    int (*may_go)(void *arg, struct err *e);
+    void *may_go_arg;
 };
 struct eas_send_answer {
     int status, reaction; /* 1: accepted. 118: this ClientId was sent before */
