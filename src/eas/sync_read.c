@@ -355,8 +355,9 @@ eas_sync_feed(struct sync_call *s, struct slice piece, struct err *e)
 int
 eas_sync_finish(struct sync_call *s, struct err *e)
 {
-    int rc = wbxml_reader_end(&s->reader->wbxml, e) ? torn(e)
-                                                    : answer_settle(s->reader, e);
+    int rc = wbxml_reader_end(&s->reader->wbxml, e)
+                 ? torn(e)
+                 : answer_settle(s->reader, e);
 
     eas_sync_forget(s);
     return rc;
