@@ -140,7 +140,8 @@ show_part(const json_t *o, unsigned depth, FILE *to)
     ctl_text(o, "section", section, sizeof section);
     fprintf(to, "%s  ", strcmp(section, "-") == 0 ? "(all)" : section);
     ctl_put(to, slice_of(ctl_text(o, "type", name, sizeof name)), false);
-    fprintf(to, "  %s bytes, %s lines, ", ctl_text(o, "size", size, sizeof size),
+    fprintf(to, "  %s bytes, %s lines, ",
+            ctl_text(o, "size", size, sizeof size),
             ctl_text(o, "lines", lines, sizeof lines));
     ctl_put(to, slice_of(ctl_text(o, "encoding", name, sizeof name)), false);
     if (json_is_string(json_object_get(o, "filename"))) {

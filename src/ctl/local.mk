@@ -3,16 +3,21 @@ libsp_ctl_a_SOURCES = \
 	src/ctl/args.c \
 	src/ctl/call.c \
 	src/ctl/cmd_account.c \
+	src/ctl/cmd_cert.c \
 	src/ctl/cmd_config.c \
+	src/ctl/cmd_key.c \
 	src/ctl/cmd_mime.c \
+	src/ctl/cmd_queue.c \
 	src/ctl/cmd_smime_open.c \
 	src/ctl/cmd_smime_seal.c \
+	src/ctl/cmd_status.c \
 	src/ctl/cmd_wbxml.c \
 	src/ctl/commands.c \
 	src/ctl/input.c \
 	src/ctl/keyfiles.c \
 	src/ctl/print.c \
-	src/ctl/private.h
+	src/ctl/private.h \
+	src/ctl/rights.c
 
 bin_PROGRAMS += sealpostctl
 sealpostctl_SOURCES = src/ctl/main.c
