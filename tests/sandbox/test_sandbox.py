@@ -42,8 +42,8 @@ def special_folders_have_their_types(box):
     root = c.post('FolderSync', '<FolderSync><SyncKey>0</SyncKey></FolderSync>')
     types = {a.value('DisplayName'): a.value('Type')
              for a in root.findall('Changes/Add')}
-    same(types, {'Inbox': '2', 'Drafts': '3', 'Deleted Items': '4',
-                 'Sent Items': '5'})
+    same(types, {'Inbox': '2', 'Drafts': '3', 'Trash': '4',
+                 'Sent': '5'})
 
 
 @test
@@ -201,7 +201,7 @@ def the_details_of_a_flag_are_kept(box):
 @test
 def deletes_move_unless_told_otherwise(box):
     c, other = ready(box, device='DEL1'), ready(box, device='DEL2')
-    inbox, trash = c.list['Inbox'], c.list['Deleted Items']
+    inbox, trash = c.list['Inbox'], c.list['Trash']
     soft, hard = (box.inject(ALICE, mail('del %d' % i)) for i in range(2))
     key, _ = c.all(inbox)
     key2, _ = other.all(inbox)
@@ -337,7 +337,7 @@ def the_window_of_time_moves(box):
 def several_collections_and_only_those_with_news(box):
     c = ready(box, device='MANY1')
     keys = {n: c.all(i)[0] for n, i in c.list.items()
-            if n in ('Inbox', 'Drafts', 'Sent Items')}
+            if n in ('Inbox', 'Drafts', 'Sent')}
     box.inject(ALICE, mail('many'))
     box.inject(ALICE, mail('many'), 'Sent', flags='S')
     one = ('<Collection><SyncKey>%s</SyncKey><CollectionId>%s</CollectionId>'
@@ -347,7 +347,7 @@ def several_collections_and_only_those_with_news(box):
     got = {a.value('CollectionId'): a.value(
         'Commands/Add/ApplicationData/email:Read')
         for a in root.findall('Collections/Collection')}
-    same(got, {c.list['Inbox']: '0', c.list['Sent Items']: '1'})
+    same(got, {c.list['Inbox']: '0', c.list['Sent']: '1'})
     # An empty request is the last one again.
     same(c.post('Sync'), None)
     box.inject(ALICE, mail('many'))
@@ -418,7 +418,7 @@ def folders_are_made_renamed_and_deleted(box):
 @test
 def moved_items_are_told_on_both_sides(box):
     c = ready(box, device='MOVE1')
-    inbox, drafts = c.list['Inbox'], c.list['Sent Items']
+    inbox, drafts = c.list['Inbox'], c.list['Sent']
     item = box.inject(ALICE, mail('moved'), flags='SF')
     key, _ = c.all(inbox)
     dkey, _ = c.all(drafts)
@@ -622,7 +622,7 @@ def deleted_items_are_emptied(box):
     root = c.post('ItemOperations', (
         '<ItemOperations><EmptyFolderContents><airsync:CollectionId>%s'
         '</airsync:CollectionId><Options><DeleteSubFolders/></Options>'
-        '</EmptyFolderContents></ItemOperations>') % c.list['Deleted Items'])
+        '</EmptyFolderContents></ItemOperations>') % c.list['Trash'])
     same(root.value('Response/EmptyFolderContents/Status'), '1')
     same(box.files(ALICE, 'Trash'), [])
     assert not os.path.exists(os.path.join(box.root, ALICE, 'Trash/Deep'))
