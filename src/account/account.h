@@ -90,7 +90,7 @@ struct op *account_key_import(struct account *, struct slice file,
                               const struct secret *password, char **text_out,
                               op_done_fn *done, void *arg);
 
-/* ---- erasing for good: sealpostctl account remove, a wipe ---- */
+/* ---- erasing for good: sealpostctl account remove ---- */
 
 struct secrets;
 /* The marker, on the disk when it returns: from now on the account is erased
