@@ -65,7 +65,7 @@ on_accept(void *arg, int fd)
     if (p->door == SETTINGS_SMTP)
         smtp_server_accept(d->smtp, fd, p->tls);
     else
-        close(fd); /* no IMAP door yet: nobody is let in */
+        imap_server_accept(d->imap, fd, p->tls);
 }
 
 static struct daemon_port *
