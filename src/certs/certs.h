@@ -56,9 +56,11 @@ void certs_trust_judge(struct certs_anchors *, X509 *, STACK_OF(X509) *extra,
 /* Address match of SMIME.md 5 (RFC 8550, 9598). */
 bool certs_has_address(X509 *, const char *address);
 
-/* For smime_judge(): one element per signer of the report, heap. */
+/* For smime_judge(): one element per signer of the report, heap. A protected
+ * From that is not the outer one takes its place here, if the verdict is pass
+ * with it (RFC 9788 section 4.4). */
 struct smime_trust *certs_trust_report(struct certs_anchors *,
-                                       const struct smime_report *, int64_t at,
+                                       struct smime_report *, int64_t at,
                                        size_t *n_out);
 
 /* What it says, for people; text is cut where it does not fit. -1: it cannot

@@ -175,9 +175,7 @@ ask(struct ctl *c, const json_t *args, bool anyway, struct buf *answer,
 
     if (fd < 0 && errno != ENOENT && errno != ECONNREFUSED)
         return err_errno(e, E_DENIED, errno, "%s", c->settings->control);
-    (void)anyway;
-    (void)account;
-    if (fd < 0) {
+    if (fd < 0 && !anyway) {
         c->status = CTL_NO_DAEMON;
         return err_set(e, E_RETRY, "no sealpostd listens on %s: start it, or "
                        "name its configuration with -c", c->settings->control);
@@ -185,6 +183,8 @@ ask(struct ctl *c, const json_t *args, bool anyway, struct buf *answer,
     text = request_line(args, &len, e);
     if (text && fd >= 0)
         rc = line_talk(fd, text, len, answer, e);
+    else if (text)
+        rc = ctl_alone(c, account, slice_make(text, len), answer, e);
     if (fd >= 0)
         close(fd);
     if (text) {

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libsp_ctl.a
 libsp_ctl_a_SOURCES = \
+	src/ctl/alone.c \
 	src/ctl/args.c \
 	src/ctl/call.c \
 	src/ctl/cmd_account.c \
@@ -21,9 +22,15 @@ libsp_ctl_a_SOURCES = \
 
 bin_PROGRAMS += sealpostctl
 sealpostctl_SOURCES = src/ctl/main.c
-sealpostctl_LDADD = libsp_ctl.a $(LINK_4)
+sealpostctl_LDADD = libsp_ctl.a $(LINK_6)
 
 check_PROGRAMS += tests/unit/test_ctl
 TESTS += tests/unit/test_ctl
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
-tests_unit_test_ctl_LDADD = libsp_test.a libsp_ctl.a $(LINK_4)
+tests_unit_test_ctl_LDADD = libsp_test.a libsp_ctl.a $(LINK_6)
+
+# The vectors through the real program: ours, and those of others where they
+# lie beside the tree.
+TESTS += tests/vectors/mime_vectors.py tests/vectors/smime_vectors.py
+EXTRA_DIST += tests/vectors/mime_vectors.py tests/vectors/smime_vectors.py \
+	tests/vectors/vectorlib.py tests/data/mime

@@ -161,7 +161,8 @@ store_message_by_uid(struct store *s, int64_t folder, uint32_t uid,
     int rc = message_one(
         s,
         db_query(s->db, e, "SELECT " MESSAGE_COLUMNS " FROM message WHERE"
-                           " folder = ? AND uid = ?", "ii", folder,
+                           " folder = ? AND uid = ? AND uid IS NOT NULL",
+                 "ii", folder,
                  (int64_t)uid),
         a, &r, e);
 
