@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "account/account.h"
@@ -153,6 +154,19 @@ say_ready(struct daemon *d)
     notify_ready(status);
 }
 
+/* A thousand clients and the stores do not fit the usual 1024. */
+static void
+start_files(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= r.rlim_max)
+        return;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r))
+        log_notice("daemon", "the number of open files stays limited");
+}
+
 int
 daemon_start(struct daemon *d, struct err *e)
 {
@@ -164,6 +178,7 @@ daemon_start(struct daemon *d, struct err *e)
     daemon_log_settings(d);
     if (http_check_library(e))
         return -1;
+    start_files();
     d->loop = loop_new();
     if (start_certificate(d, e) || ports_open(d, e) ||
         places_make(d->settings, e) || start_rights(d, e) ||
