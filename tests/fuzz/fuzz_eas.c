@@ -96,18 +96,53 @@ check_sync(struct slice body, size_t piece)
     buf_clear(&b);
 }
 
-static void
-check_multipart(struct slice body)
+static int
+on_part_bytes(void *arg, size_t part, struct slice piece, struct err *e)
 {
-    static struct eas_parts parts;
-    struct err e;
+    struct buf *log = arg;
 
-    if (eas_multipart_parse(body, &parts, &e))
-        return;
-    MUST(parts.n >= 1 && parts.n <= EAS_PARTS_MAX);
-    for (size_t i = 0; i < parts.n; i++)
-        MUST(parts.part[i].p >= body.p &&
-             parts.part[i].p + parts.part[i].n <= body.p + body.n);
+    (void)e;
+    MUST(part < EAS_PARTS_MAX);
+    return buf_add_slice(log, piece);
+}
+
+static int
+on_part_end(void *arg, size_t part, struct err *e)
+{
+    (void)e;
+    return buf_addf(arg, "|%zu|", part);
+}
+
+static int
+multipart_run(struct slice body, size_t piece, struct buf *log)
+{
+    struct eas_multipart m;
+    struct err e;
+    int rc = 0;
+
+    eas_multipart_init(&m, on_part_bytes, on_part_end, log);
+    while (body.n && !rc) {
+        rc = eas_multipart_feed(&m, slice_cut(body, 0, piece), &e);
+        body = slice_from(body, piece);
+    }
+    if (!rc)
+        rc = eas_multipart_finish(&m, &e);
+    eas_multipart_clear(&m);
+    return rc;
+}
+
+static void
+check_multipart(struct slice body, size_t piece)
+{
+    struct buf a = BUF_INIT((size_t)4 << 20), b = BUF_INIT((size_t)4 << 20);
+    int rc = multipart_run(body, body.n + 1, &a);
+
+    MUST(multipart_run(body, piece, &b) == rc);
+    if (!rc)
+        MUST(slice_eq(buf_slice(&a), buf_slice(&b)));
+    MUST(a.len <= body.n + 6 * EAS_PARTS_MAX);
+    buf_clear(&a);
+    buf_clear(&b);
 }
 
 static void
@@ -145,7 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_sync(body, data[0] % 64u + 1);
         break;
     case 2:
-        check_multipart(body);
+        check_multipart(body, data[0] % 64u + 1);
         break;
     default:
         check_policy(body);
