@@ -105,8 +105,7 @@ start_accounts(struct daemon *d, struct err *e)
 static size_t
 imap_clients(void *arg)
 {
-    (void)arg;
-    return 0; /* no IMAP door yet */
+    return imap_server_clients(((struct daemon *)arg)->imap);
 }
 
 static size_t
@@ -118,6 +117,10 @@ smtp_clients(void *arg)
 static int
 start_doors(struct daemon *d, struct err *e)
 {
+    struct imap_server_config imap = {.loop = d->loop,
+                                      .accounts = d->accounts,
+                                      .tls = d->tls,
+                                      .settings = d->settings};
     struct smtp_server_config smtp = {.loop = d->loop,
                                       .accounts = d->accounts,
                                       .tls = d->tls,
@@ -135,6 +138,7 @@ start_doors(struct daemon *d, struct err *e)
                    .arg = d},
     };
 
+    d->imap = imap_server_new(&imap);
     d->smtp = smtp_server_new(&smtp);
     return control_server_new(&control, &d->control, e);
 }
@@ -203,6 +207,7 @@ daemon_stop(struct daemon *d)
     signals_stop(d);
     ports_close(d);
     control_server_free(&d->control);
+    imap_server_free(&d->imap);
     smtp_server_free(&d->smtp);
     accounts_free(&d->accounts);
     worker_free(&d->crypto);
