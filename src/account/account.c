@@ -217,6 +217,16 @@ open_views(struct account *a, struct err *e)
     return views_new(&c, &a->views, e);
 }
 
+/* Colleagues' certificates often come from the authority of our own. */
+static void
+share_issuers(struct account *a)
+{
+    const struct key *k = NULL;
+
+    while ((k = keys_next(a->keys, k)))
+        certs_add_issuers(a->certs, key_chain(k));
+}
+
 static int
 open_rest(struct account *a, const char *dir, struct err *e)
 {
@@ -246,6 +256,7 @@ open_rest(struct account *a, const char *dir, struct err *e)
         return -1;
     keys_choose(a->keys, a->settings->signing_key,
                 a->settings->encryption_key);
+    share_issuers(a);
     if (keys_problem(a->keys))
         log_warn("account", "account=%s %s", a->name, keys_problem(a->keys));
     a->sync = sync_new(&sync);
@@ -590,6 +601,8 @@ import_done(struct worker_job *job, bool wanted)
             worker_job_fail(job, &a->error);
         else if (keys_import_add(a->keys, j->in, j->text_out, &e))
             worker_job_fail(job, &e);
+        else
+            share_issuers(a);
     }
     keys_import_free(&j->in);
     secret_clear(&j->password);

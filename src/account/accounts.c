@@ -55,6 +55,7 @@ accounts_new(const struct accounts_config *c, struct accounts **out,
     if (file_mkdirs(c->settings->state_dir, e) ||
         secrets_open(c->settings->machine_key, c->settings->secrets_file,
                      &set->secrets, e) ||
+        account_erase_pending(set->secrets, c->settings->state_dir, e) ||
         authserv_id_load(set, e)) {
         accounts_free(&set);
         return -1;

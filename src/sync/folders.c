@@ -292,6 +292,31 @@ edit_ask(void *self)
     return op ? flow_wait(&ed->flow, op) : flow_fail_err(&ed->flow, &e);
 }
 
+/* The new key stands for our own change too: no FolderSync tells of it. */
+static int
+rename_book(struct edit *ed, struct err *e)
+{
+    struct store *s = ed->sync->store;
+    const struct store_folder *f = store_folder_find(s, ed->path);
+    const char *parent = path_parent(s, ed->new_path, e);
+    struct store_folder_news news;
+    char *name, *id, *up;
+    int64_t ours;
+    int rc;
+
+    if (!f || !parent)
+        return 0; /* gone meanwhile: the FolderSync that follows shows it */
+    name = path_name(ed->new_path);
+    id = xstrdup(f->server_id);
+    up = xstrdup(parent);
+    news = (struct store_folder_news){id, up, name, f->type};
+    rc = store_folder_put(s, &news, &ours, e);
+    free(name);
+    free(id);
+    free(up);
+    return rc;
+}
+
 static enum flow_next
 edit_book(void *self)
 {
@@ -330,6 +355,9 @@ edit_book(void *self)
         if (rc)
             return flow_fail_err(&ed->flow, &e);
         sync_mark(ed->sync, id);
+    } else if (ed->kind == EDIT_RENAME) {
+        if (rename_book(ed, &e))
+            return flow_fail_err(&ed->flow, &e);
     } else if (ed->kind == EDIT_DELETE) {
         const struct store_folder *f =
             store_folder_find(ed->sync->store, ed->path);

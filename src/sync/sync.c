@@ -135,7 +135,7 @@ work_is_due(struct sync *s)
     if (store_journal_collection(s->store, &collection, &wait, NULL))
         return false;
     if (wait)
-        loop_timer_set(&s->wake, (wait - now_unix()) * 1000 + 500);
+        sync_wake_in(s, (wait - now_unix()) * 1000 + 500);
     return collection != 0;
 }
 
@@ -242,7 +242,6 @@ sync_status(const struct sync *s, struct sync_status *out)
 {
     const struct store_folder *f =
         s->pulling ? store_folder_get(s->store, s->pulling) : NULL;
-    int64_t n = 0;
 
     memset(out, 0, sizeof *out);
     out->state = s->state;
@@ -254,12 +253,5 @@ sync_status(const struct sync *s, struct sync_status *out)
         out->estimate = (uint64_t)f->estimate;
     }
     store_journal_count(s->store, &out->journal_open, NULL);
-    f = NULL;
-    while ((f = store_folder_next(s->store, f))) {
-        struct store_counts c;
-
-        if (store_folder_counts(s->store, f->id, &c, NULL) == 0)
-            n += c.missing_bodies;
-    }
-    out->bodies_missing = (uint64_t)n;
+    store_message_missing_count(s->store, &out->bodies_missing, NULL);
 }
