@@ -292,6 +292,32 @@ edit_ask(void *self)
     return op ? flow_wait(&ed->flow, op) : flow_fail_err(&ed->flow, &e);
 }
 
+/* The server's folder of this id stands at `path` now. */
+static int
+edit_put(struct edit *ed, const char *server_id, const char *path,
+         struct err *e)
+{
+    struct store *s = ed->sync->store;
+    const char *parent = path_parent(s, path, e);
+    char *name = path_name(path), *id = xstrdup(server_id);
+    char *above = xstrdup(parent ? parent : "0");
+    struct store_folder_news news = {
+        .server_id = id,
+        .parent_server_id = above,
+        .name = name,
+        .type = TYPE_MAIL,
+    };
+    int64_t folder;
+    int rc = store_folder_put(s, &news, &folder, e);
+
+    free(name);
+    free(id);
+    free(above);
+    if (rc == 0)
+        sync_mark(ed->sync, folder);
+    return rc;
+}
+
 static enum flow_next
 edit_book(void *self)
 {
@@ -314,22 +340,15 @@ edit_book(void *self)
      * the same changes again. But a server that does not report its own
      * device's new folder (SOGo) needs it booked from here. */
     if (ed->kind == EDIT_CREATE && ed->answer.server_id) {
-        const char *parent =
-            path_parent(ed->sync->store, ed->path, &e);
-        char *name = path_name(ed->path);
-        struct store_folder_news news = {
-            .server_id = ed->answer.server_id,
-            .parent_server_id = parent ? parent : "0",
-            .name = name,
-            .type = TYPE_MAIL,
-        };
-        int64_t id;
-        int rc = store_folder_put(ed->sync->store, &news, &id, &e);
-
-        free(name);
-        if (rc)
+        if (edit_put(ed, ed->answer.server_id, ed->path, &e))
             return flow_fail_err(&ed->flow, &e);
-        sync_mark(ed->sync, id);
+    } else if (ed->kind == EDIT_RENAME) {
+        /* The key that came counts the change as known to us. */
+        const struct store_folder *f =
+            store_folder_find(ed->sync->store, ed->path);
+
+        if (f && edit_put(ed, f->server_id, ed->new_path, &e))
+            return flow_fail_err(&ed->flow, &e);
     } else if (ed->kind == EDIT_DELETE) {
         const struct store_folder *f =
             store_folder_find(ed->sync->store, ed->path);
