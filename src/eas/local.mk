@@ -38,6 +38,11 @@ tests_unit_test_eas_stream_SOURCES = tests/unit/test_eas_stream.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_eas_stream_LDADD = libsp_test.a $(LINK_2)
 
+check_PROGRAMS += tests/fuzz/fuzz_eas
+FUZZ_TARGETS += tests/fuzz/fuzz_eas
+tests_fuzz_fuzz_eas_SOURCES = tests/fuzz/fuzz_eas.c
+tests_fuzz_fuzz_eas_LDADD = $(FUZZ_MAIN) $(LINK_2)
+
 check_PROGRAMS += tests/unit/test_eas_more
 TESTS += tests/unit/test_eas_more
 tests_unit_test_eas_more_SOURCES = tests/unit/test_eas_more.c \

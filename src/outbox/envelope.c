@@ -34,8 +34,7 @@ holds_addresses(struct slice name)
 {
     static const char *const names[] = {
         "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Resent-From",
-        "Resent-Sender", "Resent-To", "Resent-Cc", "X-Sealpost-To",
-        "X-Sealpost-Cc", "X-Sealpost-Resent-To", "X-Sealpost-Resent-Cc",
+        "Resent-Sender", "Resent-To", "Resent-Cc",
         "Disposition-Notification-To",
     };
 
@@ -262,6 +261,22 @@ outbox_envelope_read(struct slice header, const char *const *recipients,
     return rc;
 }
 
+int
+outbox_envelope_spec(const char *address, struct buf *out)
+{
+    struct mime_addresses l = {0};
+    const struct mime_address *a;
+    size_t at = 0;
+    int rc = -1;
+
+    mime_addresses_parse(slice_of(address), &l);
+    a = mime_addresses_next(&l, &at);
+    if (a && *a->domain && !mime_addresses_next(&l, &at))
+        rc = mime_address_spec(a, out);
+    mime_addresses_clear(&l);
+    return rc;
+}
+
 void
 outbox_envelope_bcc(const char *const *addresses, size_t n, struct buf *out)
 {
@@ -283,23 +298,48 @@ outbox_envelope_bcc(const char *const *addresses, size_t n, struct buf *out)
         buf_adds(out, "\r\n");
 }
 
+static bool
+is_mbox_line(struct slice line)
+{
+    return slice_starts(line, "From ") || slice_starts(line, ">From ");
+}
+
+static bool
+ends_line(struct slice whole)
+{
+    return slice_ends(whole, "\n") || slice_ends(whole, "\r");
+}
+
+static struct slice
+empty_line_skip(struct slice rest)
+{
+    if (slice_starts(rest, "\r\n"))
+        return slice_from(rest, 2);
+    return rest.n ? slice_from(rest, 1) : rest;
+}
+
 int
 outbox_envelope_seven(struct slice mime, struct buf *out, struct err *e)
 {
-    size_t n = mime_header_length(mime);
-    struct slice rest = slice_cut(mime, 0, n);
+    struct slice rest = mime;
     struct mime_field f;
     int rc = 0;
 
     while (rc == 0 && mime_field_next(&rest, &f)) {
+        /* Others might read a field in it, or the end of the header. */
+        if (!f.name.n && !is_mbox_line(f.whole))
+            return err_set(e, E_INPUT, "a line of the header is no field");
         if (!f.name.n)
-            continue; /* no field: others might read one in it */
+            continue;
         rc = is_high(f.whole) ? field_seven(&f, out)
                               : buf_add_slice(out, f.whole);
+        if (rc == 0 && !ends_line(f.whole))
+            rc = buf_adds(out, "\r\n");
     }
+    /* What is left begins with the empty line, if there is one. */
     if (rc == 0)
         rc = buf_adds(out, "\r\n");
     if (rc == 0)
-        rc = buf_add_slice(out, slice_from(mime, n));
+        rc = buf_add_slice(out, empty_line_skip(rest));
     return rc ? err_set(e, E_LIMIT, "the message is too large") : 0;
 }

@@ -25,3 +25,15 @@ tests_unit_test_outbox_crash_SOURCES = tests/unit/test_outbox_crash.c \
 	tests/unit/outbox_world.c tests/unit/outbox_world.h \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_outbox_crash_LDADD = libsp_test.a $(LINK_4)
+
+check_PROGRAMS += tests/fuzz/fuzz_outbox
+FUZZ_TARGETS += tests/fuzz/fuzz_outbox
+tests_fuzz_fuzz_outbox_SOURCES = tests/fuzz/fuzz_outbox.c
+tests_fuzz_fuzz_outbox_LDADD = $(FUZZ_MAIN) $(LINK_4)
+
+check_PROGRAMS += tests/unit/test_outbox_settings
+TESTS += tests/unit/test_outbox_settings
+tests_unit_test_outbox_settings_SOURCES = tests/unit/test_outbox_settings.c \
+	tests/unit/outbox_world.c tests/unit/outbox_world.h \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_outbox_settings_LDADD = libsp_test.a $(LINK_4)

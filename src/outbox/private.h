@@ -121,11 +121,15 @@ struct outbox_envelope {
 int outbox_envelope_read(struct slice header, const char *const *recipients,
                          size_t n, struct arena *, struct outbox_envelope *out,
                          struct err *e);
+/* An address of the envelope as it is compared with those of the header: quoted
+ * only where it must be. -1: it is not one address. */
+int outbox_envelope_spec(const char *address, struct buf *out);
 /* Bcc field of these. */
 void outbox_envelope_bcc(const char *const *addresses, size_t n,
                          struct buf *out);
-/* Header fields with bytes over 127 encoded (RFC 2047), lines that are no
- * field left out; the body as it is. */
+/* Header fields with bytes over 127 encoded (RFC 2047), the line of an mbox
+ * left out; the body as it is. E_INPUT for any other line that is no field:
+ * what it is nobody knows. */
 int outbox_envelope_seven(struct slice mime, struct buf *out, struct err *e);
 
 /* ---- seal.c: the jobs in the worker ---- */

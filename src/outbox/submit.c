@@ -19,6 +19,7 @@
 #include "outbox/private.h"
 
 #define ID_MAX 900u        /* of a Message-ID that is kept */
+#define RCPT_PATIENCE_MS 20000
 #define PRINT_WHOLE ((size_t)1 << 20)
 
 struct submit {
@@ -128,8 +129,25 @@ has_blank(const char *s)
     return false;
 }
 
+/* As it is compared with the header's, in its place. */
 static int
-mail_check(struct outbox *ob, const struct outbox_mail *m, struct err *e)
+recipient_normal(char **address, struct err *e)
+{
+    struct buf spec = BUF_INIT(2000);
+
+    if (outbox_envelope_spec(*address, &spec) || !spec.len) {
+        buf_clear(&spec);
+        return err_set(e, E_INPUT, "%.100s is not one address", *address);
+    }
+    free(*address);
+    *address = buf_take(&spec, NULL);
+    if (has_blank(*address))
+        return err_set(e, E_INPUT, "blanks in an address are not built yet");
+    return 0;
+}
+
+static int
+mail_check(struct outbox *ob, struct outbox_mail *m, struct err *e)
 {
     const struct settings_account *s = ob->settings;
     struct outbox_wish wish;
@@ -155,9 +173,8 @@ mail_check(struct outbox *ob, const struct outbox_mail *m, struct err *e)
         if (mime_address_check(slice_of(m->recipients[i]), true, NULL, NULL,
                                e))
             return err_add(e, "%.100s", m->recipients[i]);
-        if (has_blank(m->recipients[i]))
-            return err_set(e, E_INPUT, "blanks in an address are not built "
-                                       "yet");
+        if (recipient_normal(&m->recipients[i], e))
+            return -1;
     }
     return outbox_wish_login(m->wish ? m->wish : "", &wish, e);
 }
@@ -403,6 +420,7 @@ struct rcpt {
     struct outbox *ob;
     char *address;
     struct certs_found found;
+    struct loop_timer patience;
 };
 
 static flow_step_fn rcpt_connect, rcpt_find, rcpt_judge;
@@ -422,6 +440,7 @@ rcpt_end(void *self, const struct err *err)
     bool certain = err && (err->code == E_NOCERT || err->code == E_INPUT);
     struct err copy = certain ? *err : (struct err){0};
 
+    loop_timer_clear(&r->patience);
     certs_found_clear(&r->found);
     free(r->address);
     free(r);
@@ -434,6 +453,14 @@ rcpt_stop(void *self)
     struct rcpt *r = self;
 
     flow_cancel(&r->flow);
+}
+
+/* A mail program has little patience at RCPT: what takes longer is not
+ * certain, and the verdict falls when the mail is there. */
+static void
+on_impatient(void *arg)
+{
+    rcpt_stop(arg);
 }
 
 struct op *
@@ -449,6 +476,8 @@ outbox_check_recipient(struct outbox *ob, const char *address,
     r->ob = ob;
     r->address = xstrdup(address);
     r->op = op_new(rcpt_stop, r, done, arg);
+    loop_timer_init(&r->patience, on_impatient, r);
+    loop_timer_set(&r->patience, RCPT_PATIENCE_MS);
     flow_start(&r->flow, rcpt_steps, rcpt_end, r);
     return r->op;
 }

@@ -36,7 +36,10 @@ answer(struct asked *a, int status, const char *text)
 static void
 answer_error(struct asked *a, const struct err *e)
 {
-    answer(a, e->code == E_INPUT ? 400 : e->code == E_MISSING ? 404 : 500,
+    answer(a,
+           e->code == E_INPUT     ? 400
+           : e->code == E_MISSING ? 404
+                                  : 500,
            e->text);
 }
 
@@ -239,7 +242,8 @@ on_folders(struct asked *a)
     if (!u) {
         answer(a, 404, "no such user");
     } else {
-        LIST_EACH(&u->folders, n, after) {
+        LIST_EACH(&u->folders, n, after)
+        {
             struct folder *f = LIST_OBJECT(n, struct folder, node);
             int count = 0;
 
@@ -262,10 +266,10 @@ static const struct {
     const char *method, *path;
     void (*run)(struct asked *);
 } doors[] = {
-    {"POST", "/inject", on_inject},     {"POST", "/mischief", on_mischief},
+    {"POST", "/inject", on_inject},       {"POST", "/mischief", on_mischief},
     {"DELETE", "/mischief", on_mischief}, {"GET", "/log", on_log},
-    {"DELETE", "/log", on_log},         {"POST", "/policy", on_policy},
-    {"POST", "/versions", on_versions}, {"POST", "/reload", on_reload},
+    {"DELETE", "/log", on_log},           {"POST", "/policy", on_policy},
+    {"POST", "/versions", on_versions},   {"POST", "/reload", on_reload},
     {"GET", "/folders", on_folders},
 };
 

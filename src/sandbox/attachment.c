@@ -20,9 +20,9 @@ static bool
 is_file(const struct mime_part *p)
 {
     return mime_part_is_message(p) ||
-           (!p->child && (body_is_attachment(p) ||
-                          (p->disposition &&
-                           !strcmp(p->disposition, "attachment"))));
+           (!p->child &&
+            (body_is_attachment(p) ||
+             (p->disposition && !strcmp(p->disposition, "attachment"))));
 }
 
 /* Nothing inside of an attached message counts. */
@@ -56,7 +56,7 @@ write_one(struct call *c, const struct message *m,
     char reference[64];
 
     if (!mime_part_filename(p, &name))
-        buf_adds(&name, mime_part_is_message(p)      ? "message.eml"
+        buf_adds(&name, mime_part_is_message(p)       ? "message.eml"
                         : strstr(p->subtype, "pkcs7") ? "smime.p7m"
                                                       : "attachment");
     snprintf(reference, sizeof reference, "%u%%3a%u%%3a%u", m->folder->id,

@@ -30,7 +30,7 @@ bits_set(struct bits *b, uint32_t at, bool on)
     if (on)
         b->p[at / 8] |= (uint8_t)(1u << (at % 8));
     else
-        b->p[at / 8] &= (uint8_t)~(1u << (at % 8));
+        b->p[at / 8] &= (uint8_t) ~(1u << (at % 8));
 }
 
 void
@@ -93,8 +93,8 @@ void
 outcome_add(struct collection *c, char kind, const char *id, int status,
             uint32_t uid)
 {
-    c->outcomes = xrealloc(c->outcomes,
-                           (c->outcome_count + 1) * sizeof *c->outcomes);
+    c->outcomes =
+        xrealloc(c->outcomes, (c->outcome_count + 1) * sizeof *c->outcomes);
     c->outcomes[c->outcome_count++] =
         (struct outcome){kind, xstrdup(id), status, uid};
 }

@@ -171,7 +171,8 @@ multipart_write(const struct call *c, struct buf *out)
         buf_add_slice(out, buf_slice(&c->parts[i]));
 }
 
-/* Bytes in the middle that no longer are WBXML. */
+/* Bytes in the middle that may mean anything, and an end that is none: the
+ * document is not well formed, whatever the middle was. */
 static void
 corrupt(struct buf *body)
 {
@@ -179,6 +180,8 @@ corrupt(struct buf *body)
 
     for (size_t i = from; i < body->len && i < from + 16; i++)
         body->data[i] = (char)0xff;
+    if (body->len)
+        body->data[body->len - 1] = 0x02; /* ENTITY */
 }
 
 static void
@@ -191,8 +194,7 @@ body_send(struct call *c, struct buf *body, const char *type)
     if (c->trick.kind == TRICK_DROP_AFTER) {
         httpd_drop(c->http);
     } else if (c->trick.kind == TRICK_CUT) {
-        httpd_answer_cut(c->http, 200, headers, buf_slice(body),
-                         body->len / 2);
+        httpd_answer_cut(c->http, 200, headers, buf_slice(body), body->len / 2);
     } else {
         if (c->trick.kind == TRICK_CORRUPT)
             corrupt(body);
@@ -220,8 +222,8 @@ call_answer(struct call *c, enum answer how)
     record_add(c->sandbox->record, c, 200, trick_names[c->trick.kind]);
     if (how == ANSWER_EMPTY) {
         type = "Cache-Control: private"; /* no Content-Type without a body */
-    } else if (c->part_count || (c->multipart && c->command->handle ==
-                                                     cmd_items)) {
+    } else if (c->part_count ||
+               (c->multipart && c->command->handle == cmd_items)) {
         type = "Content-Type: application/vnd.ms-sync.multipart";
         multipart_write(c, &body);
     } else {
@@ -279,7 +281,8 @@ calls_changed(struct sandbox *s)
 {
     struct list *n, *after;
 
-    LIST_EACH(&s->calls, n, after) {
+    LIST_EACH(&s->calls, n, after)
+    {
         struct call *c = LIST_OBJECT(n, struct call, node);
 
         if (c->resume && c->ready(c))
@@ -292,7 +295,8 @@ calls_end_ping(struct sandbox *s, const struct call *new)
 {
     struct list *n, *after;
 
-    LIST_EACH(&s->calls, n, after) {
+    LIST_EACH(&s->calls, n, after)
+    {
         struct call *c = LIST_OBJECT(n, struct call, node);
 
         if (c->is_ping && c->device == new->device && c->resume) {
@@ -359,6 +363,8 @@ call_handle(struct call *c)
         return call_fail_why(c, 138, "version %u", c->version);
     if (c->command->since > c->version)
         return call_fail(c, 138);
+    if (!c->command->handle)
+        return call_fail(c, 137);
     if ((status = policy_judge(c)))
         return call_fail(c, status);
     if ((status = body_read(c, httpd_body(c->http))))
@@ -381,7 +387,7 @@ keys_reset(struct call *c)
         return;
     }
     LIST_EACH(&d->collections, n, after)
-        device_collection_drop(d, LIST_OBJECT(n, struct collection, node));
+    device_collection_drop(d, LIST_OBJECT(n, struct collection, node));
 }
 
 static void
@@ -431,8 +437,7 @@ trick_play(struct call *c)
         call_refuse(c, 503, header);
         return true;
     case TRICK_MOVED:
-        snprintf(header, sizeof header, "X-MS-Location: %.500s",
-                 c->trick.text);
+        snprintf(header, sizeof header, "X-MS-Location: %.500s", c->trick.text);
         call_refuse(c, 451, header);
         return true;
     case TRICK_DROP_BEFORE:

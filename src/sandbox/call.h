@@ -51,8 +51,8 @@ struct trick {
         TRICK_TRUNCATE, /* half of the document, the HTTP is whole */
         TRICK_CUT,      /* the connection breaks in the middle */
         TRICK_CORRUPT,
-        TRICK_DELAY, /* milliseconds */
-        TRICK_MOVED, /* 451 to text */
+        TRICK_DELAY,  /* milliseconds */
+        TRICK_MOVED,  /* 451 to text */
         TRICK_INLINE, /* Status number in the document, nothing done */
         TRICK_WIPE,
     } kind;

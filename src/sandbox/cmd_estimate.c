@@ -73,8 +73,8 @@ one_answer(struct call *c, const struct wbxml_node *n)
 enum answer
 cmd_estimate(struct call *c)
 {
-    const struct wbxml_node *n = wbxml_find(
-        c->root, ESTIMATE_COLLECTIONS, ESTIMATE_COLLECTION, 0);
+    const struct wbxml_node *n =
+        wbxml_find(c->root, ESTIMATE_COLLECTIONS, ESTIMATE_COLLECTION, 0);
 
     call_start(c, 0);
     c->status = 1;

@@ -89,8 +89,7 @@ write_folder(struct call *c, unsigned tag, const struct folder *f)
 
 /* The new state is left in next, or (next == NULL) it is all written. */
 static unsigned
-differences(struct call *c, const struct hierarchy *was,
-            struct hierarchy *next)
+differences(struct call *c, const struct hierarchy *was, struct hierarchy *next)
 {
     struct list *n, *after;
     unsigned count = 0;
@@ -106,7 +105,8 @@ differences(struct call *c, const struct hierarchy *was,
             write_number_text(c, FOLDER_SERVER_ID, was->list[i].id);
             wbxml_write_end(&c->w);
         }
-    LIST_EACH(&c->user->folders, n, after) {
+    LIST_EACH(&c->user->folders, n, after)
+    {
         struct folder *f = LIST_OBJECT(n, struct folder, node);
         const struct told *t = hierarchy_find(was, f->id);
 
@@ -142,7 +142,8 @@ cmd_folder_sync(struct call *c)
     else
         free(next.list);
     call_start(c, 1);
-    write_key(c, count || base == &nothing ? c->device->folders.key : base->key);
+    write_key(c,
+              count || base == &nothing ? c->device->folders.key : base->key);
     wbxml_write_start(&c->w, FOLDER_CHANGES);
     wbxml_write_number(&c->w, FOLDER_COUNT, count);
     differences(c, &was, NULL);
@@ -230,8 +231,7 @@ enum answer
 cmd_folder_update(struct call *c)
 {
     const struct hierarchy *base = base_find(c);
-    struct folder *f =
-        call_folder(c, wbxml_text(c->root, FOLDER_SERVER_ID, 0));
+    struct folder *f = call_folder(c, wbxml_text(c->root, FOLDER_SERVER_ID, 0));
     const char *name = wbxml_text(c->root, FOLDER_DISPLAY_NAME, 0).p;
     struct hierarchy next = {0};
     struct folder *above;

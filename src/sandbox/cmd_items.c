@@ -110,12 +110,13 @@ fetch_attachment(struct call *c, const struct wbxml_node *n)
     struct buf data = BUF_INIT(ATTACHMENT_MAX);
     const char *type = "application/octet-stream";
     size_t from = 0, to;
-    int status = attachment_read(
-        c, wbxml_text(n, BASE_FILE_REFERENCE, 0).p, &data, &type);
+    int status = attachment_read(c, wbxml_text(n, BASE_FILE_REFERENCE, 0).p,
+                                 &data, &type);
 
     to = data.len;
-    if (!status && o && (o->child != o->last_child ||
-                         (o->child && o->child->tag != ITEMOPS_RANGE)))
+    if (!status && o &&
+        (o->child != o->last_child ||
+         (o->child && o->child->tag != ITEMOPS_RANGE)))
         status = 2; /* only Range is permitted (2.2.3.143.2) */
     if (!status && range.p && !range_read(range, data.len, &from, &to))
         status = 8;
@@ -187,12 +188,12 @@ empty_below(struct folder *f)
 
         again = false;
         LIST_EACH(&u->folders, n, after)
-            if (LIST_OBJECT(n, struct folder, node)->parent == f->id) {
-                if (tree_delete(LIST_OBJECT(n, struct folder, node), &e))
-                    return 3;
-                again = true;
-                break;
-            }
+        if (LIST_OBJECT(n, struct folder, node)->parent == f->id) {
+            if (tree_delete(LIST_OBJECT(n, struct folder, node), &e))
+                return 3;
+            again = true;
+            break;
+        }
     }
     return 1;
 }
@@ -220,9 +221,7 @@ move(struct call *c, const struct wbxml_node *n)
 {
     const struct wbxml_node *o = wbxml_find(n, ITEMOPS_OPTIONS, 0);
     struct folder *to = call_folder(c, wbxml_text(n, ITEMOPS_DST_FLD_ID, 0));
-    int status = !wbxml_has(o, ITEMOPS_MOVE_ALWAYS, 0) ? 155
-                 : !to                                  ? 156
-                                                        : 154;
+    int status = !wbxml_has(o, ITEMOPS_MOVE_ALWAYS, 0) ? 155 : !to ? 156 : 154;
 
     wbxml_write_start(&c->w, ITEMOPS_MOVE);
     wbxml_write_number(&c->w, ITEMOPS_STATUS, status);

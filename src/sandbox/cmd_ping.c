@@ -29,10 +29,10 @@ static int
 request_take(struct call *c, enum answer *how)
 {
     struct device *d = c->device;
-    const struct wbxml_node *n = wbxml_find(c->root, PING_FOLDERS,
-                                            PING_FOLDER, 0);
-    long seconds = wbxml_number(c->root, d->ping_heartbeat,
-                                PING_HEARTBEAT_INTERVAL, 0);
+    const struct wbxml_node *n =
+        wbxml_find(c->root, PING_FOLDERS, PING_FOLDER, 0);
+    long seconds =
+        wbxml_number(c->root, d->ping_heartbeat, PING_HEARTBEAT_INTERVAL, 0);
     size_t count = 0;
 
     if (!seconds || (!n && !d->ping_count)) {
@@ -88,7 +88,8 @@ is_outdated(struct call *c)
 
     if (is_gone(c))
         return true;
-    LIST_EACH(&c->user->folders, n, after) {
+    LIST_EACH(&c->user->folders, n, after)
+    {
         struct folder *f = LIST_OBJECT(n, struct folder, node);
         const struct told *t = hierarchy_find(&c->device->folders, f->id);
 

@@ -30,8 +30,7 @@ write_node(struct wbxml_writer *w, const struct wbxml_node *n)
         return;
     }
     wbxml_write_start(w, n->tag);
-    for (const struct wbxml_node *child = n->child; child;
-         child = child->next)
+    for (const struct wbxml_node *child = n->child; child; child = child->next)
         write_node(w, child);
     wbxml_write_end(w);
 }
@@ -127,8 +126,8 @@ acknowledge(struct call *c, struct slice type, const char *text)
 static enum answer
 wipe(struct call *c)
 {
-    const struct wbxml_node *said = wbxml_find(c->root, PROVISION_REMOTE_WIPE,
-                                               0);
+    const struct wbxml_node *said =
+        wbxml_find(c->root, PROVISION_REMOTE_WIPE, 0);
 
     if (said && wbxml_number(said, 0, PROVISION_STATUS, 0) == 1) {
         c->device->wipe = false;

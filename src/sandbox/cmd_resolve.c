@@ -69,9 +69,10 @@ resolve_one(struct call *c, struct slice to, const struct wish *w)
     wbxml_write_start(&c->w, RESOLVE_RESPONSE);
     wbxml_write_slice(&c->w, RESOLVE_TO, to);
     /* 2: ambiguous; the suggestions are left to another day, so none. */
-    wbxml_write_number(&c->w, RESOLVE_STATUS, count == 1  ? 1
-                                              : count > 1 ? 2
-                                                          : 4);
+    wbxml_write_number(&c->w, RESOLVE_STATUS,
+                       count == 1  ? 1
+                       : count > 1 ? 2
+                                   : 4);
     wbxml_write_number(&c->w, RESOLVE_RECIPIENT_COUNT, count == 1);
     if (count == 1) {
         write_recipient(c, &f, w);

@@ -131,8 +131,8 @@ cmd_send(struct call *c)
     if (!status && source && !wbxml_has(c->root, COMPOSE_REPLACE_MIME, 0))
         status = 121;
     if (!status)
-        status = deliver(c, mime,
-                         wbxml_has(c->root, COMPOSE_SAVE_IN_SENT_ITEMS, 0));
+        status =
+            deliver(c, mime, wbxml_has(c->root, COMPOSE_SAVE_IN_SENT_ITEMS, 0));
     if (!status) {
         remember(c, key);
         mark_source(c, source);

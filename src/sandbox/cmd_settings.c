@@ -46,9 +46,9 @@ user_information(struct call *c)
 static void
 oof(struct call *c)
 {
-    static const unsigned audiences[] = {
-        SETTINGS_APPLIES_TO_INTERNAL, SETTINGS_APPLIES_TO_EXTERNAL_KNOWN,
-        SETTINGS_APPLIES_TO_EXTERNAL_UNKNOWN};
+    static const unsigned audiences[] = {SETTINGS_APPLIES_TO_INTERNAL,
+                                         SETTINGS_APPLIES_TO_EXTERNAL_KNOWN,
+                                         SETTINGS_APPLIES_TO_EXTERNAL_UNKNOWN};
     bool get = wbxml_has(c->root, SETTINGS_OOF, SETTINGS_GET, 0);
     bool set = wbxml_has(c->root, SETTINGS_OOF, SETTINGS_SET, 0);
 

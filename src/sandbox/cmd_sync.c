@@ -97,8 +97,8 @@ collection_judge(const struct wbxml_node *n, size_t *orders)
 static int
 collections_read(struct call *c, struct sync *s)
 {
-    const struct wbxml_node *n = wbxml_find(c->root, AIRSYNC_COLLECTIONS,
-                                            AIRSYNC_COLLECTION, 0);
+    const struct wbxml_node *n =
+        wbxml_find(c->root, AIRSYNC_COLLECTIONS, AIRSYNC_COLLECTION, 0);
     size_t orders = 0, room = 1;
     int status;
 
@@ -134,8 +134,7 @@ cache_add(struct call *c, struct sync *s)
         for (size_t k = 0; k < named; k++)
             there |= s->list[k].id == c->device->sync_cache[i];
         if (!there)
-            s->list[s->count++] = (struct one){
-                NULL, c->device->sync_cache[i]};
+            s->list[s->count++] = (struct one){NULL, c->device->sync_cache[i]};
     }
 }
 
@@ -144,8 +143,8 @@ cache_keep(struct call *c, const struct sync *s)
 {
     struct device *d = c->device;
 
-    d->sync_cache = xrealloc(d->sync_cache,
-                             (s->count + 1) * sizeof *d->sync_cache);
+    d->sync_cache =
+        xrealloc(d->sync_cache, (s->count + 1) * sizeof *d->sync_cache);
     for (size_t i = 0; i < s->count; i++)
         d->sync_cache[i] = s->list[i].id;
     d->sync_cached = s->count;
@@ -366,16 +365,14 @@ go_on(struct call *c, struct sync *s, const struct one *one, struct folder *f,
 {
     const struct wbxml_node *n = one->node;
     bool repeated = base == &col->before;
-    struct slice wants = n ? wbxml_text(n, AIRSYNC_GET_CHANGES, 0)
-                           : SLICE_NONE;
+    struct slice wants = n ? wbxml_text(n, AIRSYNC_GET_CHANGES, 0) : SLICE_NONE;
     struct batch *b = xcalloc(1, sizeof *b);
     struct responses said = {NULL, 0};
     struct changes w;
     bool commanded = n && wbxml_has(n, AIRSYNC_COMMANDS, 0);
     uint64_t since = base->seq;
 
-    changes_init(&w, f, c->device, base,
-                 prefs_cutoff(&col->prefs, now_unix()));
+    changes_init(&w, f, c->device, base, prefs_cutoff(&col->prefs, now_unix()));
     if (commanded)
         sync_commands_do(c, f, col, n, base, &w.known, repeated, &said);
     if (wants.p && slice_is(wants, "0"))
@@ -463,10 +460,9 @@ is_ready(struct call *c)
     for (size_t i = 0; i < d->sync_cached; i++) {
         struct folder *f = tree_find(c->user, d->sync_cache[i]);
 
-        if (!f || changes_pending(d, device_collection(c->device,
-                                                       d->sync_cache[i],
-                                                       false),
-                                  f, false))
+        if (!f || changes_pending(
+                      d, device_collection(c->device, d->sync_cache[i], false),
+                      f, false))
             return true;
     }
     return false;
@@ -479,8 +475,8 @@ on_resume(struct call *c, bool timeout)
 
     if (timeout)
         return ANSWER_EMPTY;
-    s.list = arena_alloc(c->arena,
-                         (c->device->sync_cached + 1) * sizeof *s.list);
+    s.list =
+        arena_alloc(c->arena, (c->device->sync_cached + 1) * sizeof *s.list);
     cache_add(c, &s);
     return sync_all(c, &s);
 }

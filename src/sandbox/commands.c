@@ -23,8 +23,7 @@ const struct command commands[] = {
      cmd_folder_delete},
     {"FolderUpdate", 12, FOLDER_FOLDER_UPDATE, FOLDER_STATUS, 10, 140, false,
      cmd_folder_update},
-    {"MoveItems", 13, MOVE_MOVE_ITEMS, MOVE_STATUS, 103, 140, false,
-     cmd_move},
+    {"MoveItems", 13, MOVE_MOVE_ITEMS, MOVE_STATUS, 103, 140, false, cmd_move},
     {"GetItemEstimate", 14, ESTIMATE_GET_ITEM_ESTIMATE, ESTIMATE_STATUS, 103,
      140, false, cmd_estimate},
     {"Settings", 17, SETTINGS_SETTINGS, SETTINGS_STATUS, 2, 140, false,
@@ -36,6 +35,13 @@ const struct command commands[] = {
      cmd_provision},
     {"ResolveRecipients", 21, RESOLVE_RESOLVE_RECIPIENTS, RESOLVE_STATUS, 5,
      140, false, cmd_resolve},
+    /* Known, but not served: Status 137, and not in the list of OPTIONS. */
+    {"MeetingResponse", 15, MEETING_MEETING_RESPONSE, MEETING_STATUS, 103, 140,
+     true, NULL},
+    {"Search", 16, SEARCH_SEARCH, SEARCH_STATUS, 2, 140, true, NULL},
+    {"ValidateCert", 22, VALIDATE_VALIDATE_CERT, VALIDATE_STATUS, 103, 140,
+     true, NULL},
+    {"Find", 23, FIND_FIND, FIND_STATUS, 2, 161, true, NULL},
 };
 
 const struct command *
@@ -60,5 +66,6 @@ void
 commands_list(struct buf *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        buf_addf(out, "%s%s", i ? "," : "", commands[i].name);
+        if (commands[i].handle)
+            buf_addf(out, "%s%s", i ? "," : "", commands[i].name);
 }

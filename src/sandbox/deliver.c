@@ -118,11 +118,10 @@ from_field(struct mail *m, struct buf *out)
         mime_address_spec(a, &spec);
     if (!a || mime_addresses_next(&list, &at) ||
         !mime_address_equal(spec.len ? spec.data : "", user)) {
-        mime_addresses_add(&fixed, a ? a->name : NULL,
-                           arena_dup(m->call->arena,
-                                     slice_make(user,
-                                                (size_t)(sign - user))),
-                           sign + 1);
+        mime_addresses_add(
+            &fixed, a ? a->name : NULL,
+            arena_dup(m->call->arena, slice_make(user, (size_t)(sign - user))),
+            sign + 1);
         mime_write_addresses("From", &fixed, out);
     }
     mime_addresses_clear(&list);
@@ -160,8 +159,8 @@ message_write(struct mail *m, bool sent, struct slice extra, struct buf *out,
     mime_date_write(now_unix(), 0, &trace);
     buf_adds(&trace, "\r\n");
     if (from.len)
-        changes[n++] = (struct mime_change){.name = "from",
-                                            .field = buf_slice(&from)};
+        changes[n++] =
+            (struct mime_change){.name = "from", .field = buf_slice(&from)};
     if (!sent)
         changes[n++] = (struct mime_change){.name = "bcc"};
     if (!sent)
@@ -170,9 +169,8 @@ message_write(struct mail *m, bool sent, struct slice extra, struct buf *out,
                                             .top = true,
                                             .keep = true};
     if (extra.n)
-        changes[n++] = (struct mime_change){.name = "x-none",
-                                            .field = extra,
-                                            .keep = true};
+        changes[n++] = (struct mime_change){
+            .name = "x-none", .field = extra, .keep = true};
     rc = n ? mime_write_changed(m->raw, changes, n, out, e)
            : buf_add_slice(out, m->raw);
     buf_clear(&from);
@@ -223,7 +221,8 @@ is_our_domain(struct mail *m, const char *address)
     struct list *n, *after;
     const char *domain = strrchr(address, '@');
 
-    LIST_EACH(mailroot_users(m->call->sandbox->mail), n, after) {
+    LIST_EACH(mailroot_users(m->call->sandbox->mail), n, after)
+    {
         const char *other =
             strrchr(LIST_OBJECT(n, struct user, node)->address, '@');
 

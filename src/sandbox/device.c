@@ -36,7 +36,8 @@ again:
     if (key < 1000 || key == d->folders.key || key == d->folders_before.key ||
         key == d->policy_key || key == d->temporary_key)
         goto again;
-    LIST_EACH(&d->collections, n, after) {
+    LIST_EACH(&d->collections, n, after)
+    {
         struct collection *c = LIST_OBJECT(n, struct collection, node);
 
         if (key == c->now.key || key == c->before.key)
@@ -119,8 +120,7 @@ device_collection_save(struct device *d, const struct collection *c,
     buf_addc(&b, '\n');
     for (size_t i = 0; i < c->outcome_count; i++)
         buf_addf(&b, "outcome %c %d %u %s\n", c->outcomes[i].kind,
-                 c->outcomes[i].status, c->outcomes[i].uid,
-                 c->outcomes[i].id);
+                 c->outcomes[i].status, c->outcomes[i].uid, c->outcomes[i].id);
     rc = file_write(path, buf_slice(&b), 0600, false, e);
     free(path);
     buf_clear(&b);
@@ -174,8 +174,9 @@ take_prefs(struct prefs *p, struct slice rest)
     struct slice word;
     char text[64];
     struct body_pref b;
-    int all, n = 0, *to[] = {&p->filter, &p->conflict, &p->mime_support,
-                             &p->mime_truncation};
+    int all, n = 0,
+             *to[] = {&p->filter, &p->conflict, &p->mime_support,
+                      &p->mime_truncation};
 
     while (slice_next(&rest, ' ', &word)) {
         if (!slice_copy(word, text, sizeof text))
@@ -308,8 +309,8 @@ device_find(struct user *u, const char *id, const char *type, struct err *e)
     char *dir;
 
     LIST_EACH(&u->devices, n, after)
-        if (!strcmp(LIST_OBJECT(n, struct device, node)->id, id))
-            return LIST_OBJECT(n, struct device, node);
+    if (!strcmp(LIST_OBJECT(n, struct device, node)->id, id))
+        return LIST_OBJECT(n, struct device, node);
     d = xcalloc(1, sizeof *d);
     d->user = u;
     d->id = xstrdup(id);
@@ -369,8 +370,8 @@ device_collection(struct device *d, uint32_t id, bool make)
     struct collection *c;
 
     LIST_EACH(&d->collections, n, after)
-        if (LIST_OBJECT(n, struct collection, node)->id == id)
-            return LIST_OBJECT(n, struct collection, node);
+    if (LIST_OBJECT(n, struct collection, node)->id == id)
+        return LIST_OBJECT(n, struct collection, node);
     if (!make)
         return NULL;
     c = xcalloc(1, sizeof *c);

@@ -74,7 +74,7 @@ struct device {
     uint32_t policy_key, temporary_key;
     char *policy;  /* hash of the document that was acknowledged, or "" */
     char *offered; /* of the one that was given out last, or "" */
-    bool wipe;    /* is to be wiped */
+    bool wipe;     /* is to be wiped */
     struct hierarchy folders, folders_before;
     uint32_t made; /* by the FolderCreate that made the newest key */
     struct list collections;

@@ -113,10 +113,9 @@ write_attachment(const struct wbxml_node *n, struct buf *out)
     struct slice name = wbxml_text(n, BASE_DISPLAY_NAME, 0);
     size_t column = 30;
 
-    if (n->tag != BASE_ADD || !wbxml_text(n, BASE_CLIENT_ID, 0).n ||
-        !name.n || !wbxml_has(n, BASE_CONTENT, 0) ||
-        !wbxml_has(n, BASE_METHOD, 0) || slice_has(type, '\n') ||
-        slice_has(type, '\r'))
+    if (n->tag != BASE_ADD || !wbxml_text(n, BASE_CLIENT_ID, 0).n || !name.n ||
+        !wbxml_has(n, BASE_CONTENT, 0) || !wbxml_has(n, BASE_METHOD, 0) ||
+        slice_has(type, '\n') || slice_has(type, '\r'))
         return 6;
     buf_adds(out, "Content-Type: ");
     buf_add_slice(out, type.n ? type : SLICE("application/octet-stream"));
@@ -147,8 +146,8 @@ write_parts(const struct wbxml_node *data, struct buf *out)
     for (size_t i = 0; i < count; i++)
         slices[i] = buf_slice(&parts[i]);
     mime_write_boundary(boundary);
-    if (!status && mime_write_multipart("mixed", boundary, NULL, slices, count,
-                                        out))
+    if (!status &&
+        mime_write_multipart("mixed", boundary, NULL, slices, count, out))
         status = 6;
     for (size_t i = 0; i < count; i++)
         buf_clear(&parts[i]);

@@ -13,10 +13,10 @@
 #include "sandbox/changes.h"
 
 static const unsigned children[] = {
-    TASKS_SUBJECT,        EMAIL_STATUS,         EMAIL_FLAG_TYPE,
-    TASKS_DATE_COMPLETED, EMAIL_COMPLETE_TIME,  TASKS_START_DATE,
-    TASKS_DUE_DATE,       TASKS_UTC_START_DATE, TASKS_UTC_DUE_DATE,
-    TASKS_REMINDER_SET,   TASKS_REMINDER_TIME,  TASKS_ORDINAL_DATE,
+    TASKS_SUBJECT,          EMAIL_STATUS,         EMAIL_FLAG_TYPE,
+    TASKS_DATE_COMPLETED,   EMAIL_COMPLETE_TIME,  TASKS_START_DATE,
+    TASKS_DUE_DATE,         TASKS_UTC_START_DATE, TASKS_UTC_DUE_DATE,
+    TASKS_REMINDER_SET,     TASKS_REMINDER_TIME,  TASKS_ORDINAL_DATE,
     TASKS_SUB_ORDINAL_DATE,
 };
 
@@ -57,8 +57,8 @@ dates_are_good(const struct wbxml_node *f, long status)
 }
 
 int
-flag_read(struct call *c, const struct wbxml_node *flag,
-          const char **lines_out, bool *active_out)
+flag_read(struct call *c, const struct wbxml_node *flag, const char **lines_out,
+          bool *active_out)
 {
     struct buf b = BUF_INIT(65536);
     long status = wbxml_number(flag, -1, EMAIL_STATUS, 0);

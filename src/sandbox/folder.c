@@ -100,8 +100,8 @@ head_read(const char *path)
     }
     if (fd >= 0)
         close(fd);
-    l = listing_read(slice_cut(buf_slice(&b), 0,
-                               mime_header_length(buf_slice(&b))));
+    l = listing_read(
+        slice_cut(buf_slice(&b), 0, mime_header_length(buf_slice(&b))));
     buf_clear(&b);
     return l;
 }
@@ -207,8 +207,8 @@ directory_read(struct folder *f, bool in_new, bool *seen, struct founds *out,
             out->cap = out->cap ? out->cap * 2 : 64;
             out->list = xrealloc(out->list, out->cap * sizeof *out->list);
         }
-        out->list[out->count++] = (struct found){
-            xstrdup(d->d_name), in_new, (int64_t)st.st_mtime};
+        out->list[out->count++] =
+            (struct found){xstrdup(d->d_name), in_new, (int64_t)st.st_mtime};
     }
     closedir(dir);
     free(path);
@@ -244,8 +244,9 @@ folder_scan(struct folder *f, struct err *e)
         qsort(new.list, new.count, sizeof *new.list, by_date);
     for (size_t i = 0; i < new.count; i++) {
         /* In new/ and cur/ at once: somebody moved it while we looked. */
-        if (!rc && !folder_find_name(f, new.list[i].name,
-                                     table_base(new.list[i].name)) &&
+        if (!rc &&
+            !folder_find_name(f, new.list[i].name,
+                              table_base(new.list[i].name)) &&
             (m = file_take(f, new.list[i].name, new.list[i].in_new)))
             index_note(m);
         free(new.list[i].name);
@@ -292,13 +293,23 @@ folder_close(struct folder *f)
 
 /* ---- from inotify */
 
+static bool
+is_there(const struct folder *f, const char *name, bool in_new)
+{
+    char *path = file_path(f, in_new, name);
+    bool there = !access(path, F_OK);
+
+    free(path);
+    return there;
+}
+
 void
 folder_appeared(struct folder *f, const char *name, bool in_new)
 {
     struct message *m = folder_find_name(f, name, table_base(name));
 
-    if (name[0] == '.')
-        return;
+    if (name[0] == '.' || (m && !is_there(f, name, in_new)))
+        return; /* an event of a name that it has no more */
     if (m ? file_renamed(m, name, in_new)
           : (m = file_take(f, name, in_new)) != NULL)
         told(m);
@@ -308,16 +319,11 @@ void
 folder_vanished(struct folder *f, const char *name)
 {
     struct message *m = folder_find_name(f, name, table_base(name));
-    char *path;
 
-    if (!m || strcmp(m->name, name))
+    if (!m || strcmp(m->name, name) || is_there(f, m->name, m->in_new))
         return;
-    path = file_path(f, m->in_new, m->name);
-    if (access(path, F_OK)) {
-        forget(m, 0);
-        told(m);
-    }
-    free(path);
+    forget(m, 0);
+    told(m);
 }
 
 /* ---- our own changes */

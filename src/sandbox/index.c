@@ -21,10 +21,32 @@
 #define INDEX_MAX ((size_t)4 << 30)
 
 enum {
-    F_UID, F_GONE, F_NEW, F_NAME, F_SIZE, F_RECEIVED, F_ADDED, F_READ, F_FLAG,
-    F_CATEGORIES, F_VERB, F_REMOVED, F_LAST_VERB, F_FLAG_LINES,
-    F_CATEGORY_LINES, F_CLIENT, F_FROM, F_TO, F_CC, F_BCC, F_REPLY_TO,
-    F_SUBJECT, F_CLASS, F_IMPORTANCE, F_NATIVE, FIELDS
+    F_UID,
+    F_GONE,
+    F_NEW,
+    F_NAME,
+    F_SIZE,
+    F_RECEIVED,
+    F_ADDED,
+    F_READ,
+    F_FLAG,
+    F_CATEGORIES,
+    F_VERB,
+    F_REMOVED,
+    F_LAST_VERB,
+    F_FLAG_LINES,
+    F_CATEGORY_LINES,
+    F_CLIENT,
+    F_FROM,
+    F_TO,
+    F_CC,
+    F_BCC,
+    F_REPLY_TO,
+    F_SUBJECT,
+    F_CLASS,
+    F_IMPORTANCE,
+    F_NATIVE,
+    FIELDS
 };
 
 char *
@@ -99,12 +121,11 @@ index_note(struct message *m)
     if (f->index_fd < 0) {
         char *path = index_path(f);
 
-        f->index_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                           0600);
+        f->index_fd =
+            open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         free(path);
     }
-    if (f->index_fd < 0 ||
-        write(f->index_fd, b.data, b.len) != (ssize_t)b.len)
+    if (f->index_fd < 0 || write(f->index_fd, b.data, b.len) != (ssize_t)b.len)
         log_error("index", "folder=%u: %s", f->id, strerror(errno));
     f->index_lines++;
     buf_clear(&b);

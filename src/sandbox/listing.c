@@ -122,8 +122,7 @@ listing_read(struct slice header)
     l->subject = subject_text(header);
     l->message_class = xstrdup(class_of(type ? type : ""));
     l->importance = importance_of(header, a);
-    l->native = !type || slice_istarts(slice_trim(slice_of(type)),
-                                       "text/plain")
+    l->native = !type || slice_istarts(slice_trim(slice_of(type)), "text/plain")
                     ? 1
                     : 2;
     arena_free(&a);

@@ -42,6 +42,8 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/watch.c
 sealpost_sandbox_LDADD = $(LINK_1)
 
-TESTS += tests/sandbox/test_sandbox.py
-EXTRA_DIST += tests/sandbox/test_sandbox.py \
+TESTS += tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
+	tests/sandbox/test_mischief.py
+EXTRA_DIST += tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
+	tests/sandbox/test_mischief.py \
 	tests/lab/easclient.py tests/lab/tap.py tests/lab/wbxml.py

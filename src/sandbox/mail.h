@@ -25,12 +25,12 @@
 struct arena;
 
 enum { /* the letters of Maildir's file names */
-    MAIL_SEEN = 1 << 0,
-    MAIL_FLAGGED = 1 << 1,
-    MAIL_ANSWERED = 1 << 2,
-    MAIL_FORWARDED = 1 << 3,
-    MAIL_DRAFT = 1 << 4,
-    MAIL_TRASHED = 1 << 5,
+       MAIL_SEEN = 1 << 0,
+       MAIL_FLAGGED = 1 << 1,
+       MAIL_ANSWERED = 1 << 2,
+       MAIL_FORWARDED = 1 << 3,
+       MAIL_DRAFT = 1 << 4,
+       MAIL_TRASHED = 1 << 5,
 };
 
 /* When a part of a message was last written and by which device (its number;
@@ -74,12 +74,12 @@ struct log_entry {
 struct folder {
     struct list node;
     struct user *user;
-    uint32_t id;     /* its CollectionId */
-    uint32_t parent; /* 0: the root */
-    int type;        /* MS-ASCMD 2.2.3.186.3 */
-    char *name;      /* DisplayName */
-    char *path;      /* of the Maildir */
-    uint64_t seq;    /* of the user: when the folder itself changed */
+    uint32_t id;           /* its CollectionId */
+    uint32_t parent;       /* 0: the root */
+    int type;              /* MS-ASCMD 2.2.3.186.3 */
+    char *name;            /* DisplayName */
+    char *path;            /* of the Maildir */
+    uint64_t seq;          /* of the user: when the folder itself changed */
     struct message **list; /* list[uid - 1] */
     uint32_t count, cap;
     struct message **table;
@@ -139,8 +139,7 @@ void tree_close(struct user *);
 int tree_scan(struct user *, struct err *e);
 struct folder *tree_find(struct user *, uint32_t id);
 struct folder *tree_find_type(struct user *, int type);
-struct folder *tree_find_name(struct user *, uint32_t parent,
-                              const char *name);
+struct folder *tree_find_name(struct user *, uint32_t parent, const char *name);
 /* "Projects/2026"; "INBOX" and "Inbox" are both the Inbox. */
 struct folder *tree_find_path(struct user *, const char *path);
 /* A new one of type 12. E_INPUT for a name that cannot be one. */

@@ -45,8 +45,8 @@ mailroot_user(struct mailroot *r, const char *address)
     struct list *n, *after;
 
     LIST_EACH(&r->users, n, after)
-        if (!ascii_icmp(LIST_OBJECT(n, struct user, node)->address, address))
-            return LIST_OBJECT(n, struct user, node);
+    if (!ascii_icmp(LIST_OBJECT(n, struct user, node)->address, address))
+        return LIST_OBJECT(n, struct user, node);
     return NULL;
 }
 

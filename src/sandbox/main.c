@@ -119,7 +119,8 @@ main(int argc, char **argv)
 
     if (done)
         return done - 1;
-    log_open("sealpost-sandbox", o.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
+    log_open("sealpost-sandbox",
+             o.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE);
     log_set_addresses(true);
     sigaction(SIGPIPE, &ignore, NULL);
     loop = loop_new();

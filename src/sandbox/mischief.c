@@ -149,7 +149,8 @@ mischief_take(struct mischief *m, const char *user, const char *command,
 {
     struct list *n, *after;
 
-    LIST_EACH(&m->rules, n, after) {
+    LIST_EACH(&m->rules, n, after)
+    {
         struct rule *r = LIST_OBJECT(n, struct rule, node);
 
         if (!fits(r->user, user) || !fits(r->command, command))

@@ -158,7 +158,8 @@ fragment_count(struct sandbox *s, const char *who, char **name)
     if (d)
         closedir(d);
     free(path);
-    LIST_EACH(mailroot_users(s->mail), n, after) {
+    LIST_EACH(mailroot_users(s->mail), n, after)
+    {
         struct user *u = LIST_OBJECT(n, struct user, node);
         char *pem = find_file(s, "people", u->address, ".pem");
 

@@ -66,6 +66,5 @@ prefs_cutoff(const struct prefs *p, int64_t now)
 {
     static const int days[] = {0, 1, 3, 7, 14, 31};
 
-    return p->filter >= 1 && p->filter <= 5 ? now - 86400 * days[p->filter]
-                                            : 0;
+    return p->filter >= 1 && p->filter <= 5 ? now - 86400 * days[p->filter] : 0;
 }

@@ -143,13 +143,11 @@ packed_read(struct slice query, struct query *out)
     c = command_find_code((int)bytes_byte(&b));
     snprintf(out->command, sizeof out->command, "%s", c ? c->name : "");
     bytes_take(&b, 2); /* locale */
-    slice_copy(bytes_take(&b, bytes_byte(&b)), out->device,
-               sizeof out->device);
+    slice_copy(bytes_take(&b, bytes_byte(&b)), out->device, sizeof out->device);
     key = bytes_take(&b, bytes_byte(&b));
     if (key.n == 4) /* little-endian */
         for (int i = 3; i >= 0; i--)
-            out->policy_key =
-                out->policy_key << 8 | (unsigned char)key.p[i];
+            out->policy_key = out->policy_key << 8 | (unsigned char)key.p[i];
     else if (key.n)
         b.bad = true;
     slice_copy(bytes_take(&b, bytes_byte(&b)), out->type, sizeof out->type);

@@ -71,8 +71,8 @@ static json_t *
 collections_of(const struct call *c)
 {
     json_t *list = json_array();
-    const struct wbxml_node *n = wbxml_find(c->root, AIRSYNC_COLLECTIONS,
-                                            AIRSYNC_COLLECTION, 0);
+    const struct wbxml_node *n =
+        wbxml_find(c->root, AIRSYNC_COLLECTIONS, AIRSYNC_COLLECTION, 0);
 
     for (; n; n = wbxml_again(n)) {
         struct slice id = wbxml_text(n, AIRSYNC_COLLECTION_ID, 0);

@@ -212,8 +212,8 @@ static const struct rule rules[] = {
 
 /* Their children stand in the order of the table. */
 static const unsigned ordered[] = {
-    AIRSYNC_COLLECTION,   BASE_BODY_PREFERENCE, BASE_BODY_PART_PREFERENCE,
-    ESTIMATE_COLLECTION,  PROVISION_POLICY,     AIRSYNC_CHANGE,
+    AIRSYNC_COLLECTION,  BASE_BODY_PREFERENCE, BASE_BODY_PART_PREFERENCE,
+    ESTIMATE_COLLECTION, PROVISION_POLICY,     AIRSYNC_CHANGE,
 };
 
 static bool

@@ -263,7 +263,7 @@ sandbox_close(struct sandbox **sp)
     httpd_free(&s->admin);
     if (s->mail)
         LIST_EACH(mailroot_users(s->mail), n, after)
-            device_close_all(LIST_OBJECT(n, struct user, node));
+    device_close_all(LIST_OBJECT(n, struct user, node));
     mailroot_close(&s->mail);
     loop_task_cancel(&s->changed);
     tls_server_free(&s->tls);

@@ -18,10 +18,10 @@ struct record;
 struct tls_server;
 
 enum { /* versions that are offered */
-    VERSION_140 = 1 << 0,
-    VERSION_141 = 1 << 1,
-    VERSION_160 = 1 << 2,
-    VERSION_161 = 1 << 3,
+       VERSION_140 = 1 << 0,
+       VERSION_141 = 1 << 1,
+       VERSION_160 = 1 << 2,
+       VERSION_161 = 1 << 3,
 };
 
 struct sandbox_options {
@@ -39,10 +39,10 @@ struct sandbox {
     struct record *record; /* of requests */
     struct httpd *httpd, *admin;
     struct tls_server *tls;
-    struct list calls; /* that wait or are delayed */
+    struct list calls;        /* that wait or are delayed */
     struct loop_task changed; /* mail did: calls_changed() from the loop */
-    char *ca;          /* path of the certificate */
-    unsigned versions; /* VERSION_* */
+    char *ca;                 /* path of the certificate */
+    unsigned versions;        /* VERSION_* */
     bool ping_adds, verbose;
 };
 
@@ -74,8 +74,7 @@ struct trick;
 struct mischief *mischief_new(void);
 void mischief_free(struct mischief **);
 /* From a JSON text. E_INPUT. */
-int mischief_add(struct mischief *, const char *json, size_t n,
-                 struct err *e);
+int mischief_add(struct mischief *, const char *json, size_t n, struct err *e);
 void mischief_reset(struct mischief *);
 /* What is to be done to this request (counted down). *out is set only when
  * there is something; its text is yours. */

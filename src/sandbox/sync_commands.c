@@ -60,8 +60,8 @@ is_newer(const struct doing *d, const struct touch *t)
 
 /* What a Change wants, all checked before any of it is done. */
 struct wish {
-    int read;          /* -1: nothing */
-    const char *flag;  /* lines, NULL: nothing */
+    int read;         /* -1: nothing */
+    const char *flag; /* lines, NULL: nothing */
     bool active;
     const char *categories;
 };
@@ -117,8 +117,8 @@ change_do(struct doing *d, struct message *m, const struct wbxml_node *data)
     if (is_conflict(d, m, &w))
         return 7;
     if (w.read >= 0)
-        rc = folder_set_flags(m, w.read ? MAIL_SEEN : 0,
-                              w.read ? 0 : MAIL_SEEN, me, &e);
+        rc = folder_set_flags(m, w.read ? MAIL_SEEN : 0, w.read ? 0 : MAIL_SEEN,
+                              me, &e);
     if (!rc && w.flag)
         rc = folder_set_flag(m, w.flag, w.active, me, &e);
     if (!rc && w.categories)
@@ -148,9 +148,9 @@ draft_store(struct doing *d, const struct wbxml_node *n, struct slice client,
     } else if (!status) {
         what.raw = buf_slice(&raw);
         what.flags = MAIL_DRAFT | MAIL_SEEN;
-        what.client = client.n ? arena_printf(c->arena, "%s/%s", c->device->id,
-                                              client.p)
-                               : NULL;
+        what.client =
+            client.n ? arena_printf(c->arena, "%s/%s", c->device->id, client.p)
+                     : NULL;
         if (wbxml_number(data, 1, EMAIL_READ, 0) == 0)
             what.flags &= ~(unsigned)MAIL_SEEN;
         if (folder_add(d->folder, &what, out, &e)) {
@@ -198,8 +198,7 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
 {
     struct slice client = wbxml_text(n, AIRSYNC_CLIENT_ID, 0);
     struct call *c = d->c;
-    const char *key =
-        arena_printf(c->arena, "%s/%s", c->device->id, client.p);
+    const char *key = arena_printf(c->arena, "%s/%s", c->device->id, client.p);
     struct message *m = folder_find_client(d->folder, key);
     int status = 1;
 
@@ -210,8 +209,8 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
     if (status == 1 && m)
         bits_set(d->known, m->uid, true);
     outcome_add(d->col, 'a', client.p, status, status == 1 && m ? m->uid : 0);
-    answer(out, (struct response){'a', client.p, status,
-                                     status == 1 ? m : NULL});
+    answer(out,
+           (struct response){'a', client.p, status, status == 1 ? m : NULL});
 }
 
 /* The message with this ServerId in this collection. */
@@ -349,20 +348,18 @@ sync_commands_do(struct call *c, struct folder *f, struct collection *col,
 
     col->outcomes = NULL;
     col->outcome_count = 0;
-    for (const struct wbxml_node *n = list ? list->child : NULL; n;
-         n = n->next)
+    for (const struct wbxml_node *n = list ? list->child : NULL; n; n = n->next)
         count++;
     out->count = 0;
     out->list = arena_alloc(c->arena, (count + 1) * sizeof *out->list);
     for (const struct wbxml_node *n = list ? list->child : NULL; n;
          n = n->next) {
         char kind = kind_of(n->tag);
-        struct slice id = kind == 'a'
-                              ? wbxml_text(n, AIRSYNC_CLIENT_ID, 0)
-                              : wbxml_text(n, AIRSYNC_SERVER_ID, 0);
+        struct slice id = kind == 'a' ? wbxml_text(n, AIRSYNC_CLIENT_ID, 0)
+                                      : wbxml_text(n, AIRSYNC_SERVER_ID, 0);
 
-        if (repeated && replay(&d, kind, id, before.outcomes,
-                               before.outcome_count, out))
+        if (repeated &&
+            replay(&d, kind, id, before.outcomes, before.outcome_count, out))
             continue;
         if (kind == 'a')
             add_one(&d, n, out);
@@ -381,8 +378,8 @@ write_one(struct call *c, const struct collection *col,
           const struct response *r)
 {
     static const char kinds[] = "acdf";
-    static const unsigned tags[] = {AIRSYNC_ADD, AIRSYNC_CHANGE,
-                                    AIRSYNC_DELETE, AIRSYNC_FETCH};
+    static const unsigned tags[] = {AIRSYNC_ADD, AIRSYNC_CHANGE, AIRSYNC_DELETE,
+                                    AIRSYNC_FETCH};
 
     wbxml_write_start(&c->w, tags[strchr(kinds, r->kind) - kinds]);
     if (r->kind == 'a') {

@@ -40,8 +40,8 @@ static char *
 directory_name(const char *name)
 {
     struct buf b = BUF_INIT(4096);
-    bool box = !strcmp(name, "cur") || !strcmp(name, "new") ||
-               !strcmp(name, "tmp");
+    bool box =
+        !strcmp(name, "cur") || !strcmp(name, "new") || !strcmp(name, "tmp");
 
     for (const char *c = name; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127 || strchr("/%", *c) ||
@@ -88,8 +88,8 @@ tree_find(struct user *u, uint32_t id)
     struct list *n, *after;
 
     LIST_EACH(&u->folders, n, after)
-        if (LIST_OBJECT(n, struct folder, node)->id == id)
-            return LIST_OBJECT(n, struct folder, node);
+    if (LIST_OBJECT(n, struct folder, node)->id == id)
+        return LIST_OBJECT(n, struct folder, node);
     return NULL;
 }
 
@@ -99,8 +99,8 @@ tree_find_type(struct user *u, int type)
     struct list *n, *after;
 
     LIST_EACH(&u->folders, n, after)
-        if (LIST_OBJECT(n, struct folder, node)->type == type)
-            return LIST_OBJECT(n, struct folder, node);
+    if (LIST_OBJECT(n, struct folder, node)->type == type)
+        return LIST_OBJECT(n, struct folder, node);
     return NULL;
 }
 
@@ -109,7 +109,8 @@ tree_find_name(struct user *u, uint32_t parent, const char *name)
 {
     struct list *n, *after;
 
-    LIST_EACH(&u->folders, n, after) {
+    LIST_EACH(&u->folders, n, after)
+    {
         struct folder *f = LIST_OBJECT(n, struct folder, node);
 
         if (f->parent == parent && !ascii_icmp(f->name, name))
@@ -124,8 +125,8 @@ find_place(struct user *u, const char *path)
     struct list *n, *after;
 
     LIST_EACH(&u->folders, n, after)
-        if (!strcmp(LIST_OBJECT(n, struct folder, node)->path, path))
-            return LIST_OBJECT(n, struct folder, node);
+    if (!strcmp(LIST_OBJECT(n, struct folder, node)->path, path))
+        return LIST_OBJECT(n, struct folder, node);
     return NULL;
 }
 
@@ -171,7 +172,8 @@ folders_write(struct user *u, struct err *e)
     int rc;
 
     buf_addf(&b, "%u\t%llu\n", u->next_folder, (unsigned long long)u->seq);
-    LIST_EACH(&u->folders, n, after) {
+    LIST_EACH(&u->folders, n, after)
+    {
         struct folder *f = LIST_OBJECT(n, struct folder, node);
 
         buf_addf(&b, "%u\t%llu\t%s\n", f->id, (unsigned long long)f->seq,
@@ -315,7 +317,8 @@ drop_missing(struct user *u)
     struct list *n, *after;
     bool any = false;
 
-    LIST_EACH(&u->folders, n, after) {
+    LIST_EACH(&u->folders, n, after)
+    {
         struct folder *f = LIST_OBJECT(n, struct folder, node);
 
         if (!access(f->path, F_OK))
@@ -443,7 +446,8 @@ repath(struct user *u, const char *from, const char *to)
     size_t n = strlen(from);
     struct list *node, *after;
 
-    LIST_EACH(&u->folders, node, after) {
+    LIST_EACH(&u->folders, node, after)
+    {
         struct folder *f = LIST_OBJECT(node, struct folder, node);
         char *path;
 
@@ -497,11 +501,11 @@ remove_all(const char *path, unsigned depth, struct err *e)
         char *below = xasprintf("%s/%s", path, d->d_name);
 
         if (strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-            rc = d->d_type == DT_DIR
-                     ? remove_all(below, depth - 1, e)
-                     : (unlink(below) ? err_errno(e, E_RETRY, errno, "%s",
-                                                  below)
-                                      : 0);
+            rc =
+                d->d_type == DT_DIR
+                    ? remove_all(below, depth - 1, e)
+                    : (unlink(below) ? err_errno(e, E_RETRY, errno, "%s", below)
+                                     : 0);
         free(below);
     }
     closedir(dir);
@@ -527,7 +531,8 @@ one_below(struct folder *f)
 {
     struct list *n, *after;
 
-    LIST_EACH(&f->user->folders, n, after) {
+    LIST_EACH(&f->user->folders, n, after)
+    {
         struct folder *other = LIST_OBJECT(n, struct folder, node);
 
         if (other->parent == f->id)

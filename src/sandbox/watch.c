@@ -15,9 +15,9 @@
 #include "loop/loop.h"
 #include "sandbox/mail.h"
 
-#define FILES                                                        \
+#define FILES                                                                  \
     (IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR)
-#define DIRECTORIES \
+#define DIRECTORIES                                                            \
     (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 
 enum kind { NOTHING, NEW, CUR, BELOW, USER };
@@ -50,8 +50,7 @@ place_add(struct watch *w, const char *path, uint32_t mask, enum kind kind,
         size_t count = (size_t)wd + 64;
 
         w->places = xrealloc(w->places, count * sizeof *w->places);
-        memset(w->places + w->count, 0,
-               (count - w->count) * sizeof *w->places);
+        memset(w->places + w->count, 0, (count - w->count) * sizeof *w->places);
         w->count = count;
     }
     w->places[wd] = (struct place){kind, f, u};
@@ -84,8 +83,7 @@ watch_remove(struct watch *w, struct folder *f)
 static bool
 is_box(const char *name)
 {
-    return !strcmp(name, "cur") || !strcmp(name, "new") ||
-           !strcmp(name, "tmp");
+    return !strcmp(name, "cur") || !strcmp(name, "new") || !strcmp(name, "tmp");
 }
 
 /* Events were lost: look at everything. */
@@ -95,14 +93,15 @@ scan_all(struct watch *w)
     struct list *users = mailroot_users(w->root), *n, *a, *fn, *fa;
     struct err e = {0};
 
-    LIST_EACH(users, n, a) {
+    LIST_EACH(users, n, a)
+    {
         struct user *u = LIST_OBJECT(n, struct user, node);
 
         if (tree_scan(u, &e))
             log_warn("watch", "%s", e.text);
         LIST_EACH(&u->folders, fn, fa)
-            if (folder_scan(LIST_OBJECT(fn, struct folder, node), &e))
-                log_warn("watch", "%s", e.text);
+        if (folder_scan(LIST_OBJECT(fn, struct folder, node), &e))
+            log_warn("watch", "%s", e.text);
     }
 }
 

@@ -1,6 +1,7 @@
 /*
- * Bodies in the background, newest first, a batch at a time. What a client
- * waits for goes ahead of this (room view asks in the foreground).
+ * Bodies in the background, newest first, a batch at a time; each is saved
+ * while the next ones come. What a client waits for goes ahead of this (room
+ * view asks in the foreground).
  */
 #include "sync/private.h"
 
@@ -13,11 +14,17 @@
 
 #define BATCH 50u
 #define BATCH_BYTES ((uint64_t)8 << 20)
+/* On their way to the disk. What comes beyond that (estimates may be wrong)
+ * is fetched again in a later batch. */
+#define SAVING_BYTES ((size_t)64 << 20)
 
+struct bodies;
 struct wanted {
+    struct bodies *bodies;
     int64_t message;
-    struct buf raw;
-    bool came;
+    struct op *save;
+    size_t bytes; /* that are being saved */
+    bool came, refused;
 };
 
 struct bodies {
@@ -27,14 +34,17 @@ struct bodies {
     struct arena *arena;
     struct wanted items[BATCH];
     struct eas_place places[BATCH];
-    size_t n, at, came;
+    size_t n, came, saving;
+    size_t saving_bytes;
+    bool fetched;
+    struct err err; /* of the fetch, or of the first save that failed */
     size_t *n_out;
 };
 
-static flow_step_fn bodies_fetch, bodies_save;
+static flow_step_fn bodies_fetch, bodies_count;
 static flow_step_fn *const bodies_steps[] = {
-    bodies_fetch, /* one ItemOperations */
-    bodies_save,  /* one file after the other */
+    bodies_fetch, /* one ItemOperations, and a file for each that comes */
+    bodies_count, /* those that were refused */
     NULL,
 };
 
@@ -48,7 +58,7 @@ bodies_end(void *self, const struct err *err)
     if (op_wanted(op))
         *b->n_out = b->came;
     for (size_t i = 0; i < b->n; i++)
-        buf_clear(&b->items[i].raw);
+        op_cancel(&b->items[i].save); /* it is kept all the same */
     arena_free(&b->arena);
     free(b);
     op_finish(&op, copy.code ? &copy : NULL);
@@ -75,16 +85,58 @@ sync_bodies(struct sync *s, size_t *n_out, op_done_fn *done, void *arg)
     return b->op;
 }
 
+/* Fetch and saves are over: what came is kept, whatever went wrong. */
+static void
+bodies_settle(struct bodies *b)
+{
+    if (b->fetched && !b->saving)
+        flow_wake(&b->flow, NULL);
+}
+
+static void
+on_saved(void *arg, const struct err *err)
+{
+    struct wanted *w = arg;
+    struct bodies *b = w->bodies;
+
+    b->saving--;
+    b->saving_bytes -= w->bytes;
+    if (!err)
+        b->came++;
+    else if (!b->err.code && err->code != E_MISSING) /* it went meanwhile */
+        b->err = *err;
+    bodies_settle(b);
+}
+
+static void
+on_fetched(void *arg, const struct err *err)
+{
+    struct bodies *b = arg;
+
+    b->fetched = true;
+    if (err && !b->err.code)
+        b->err = *err;
+    bodies_settle(b);
+}
+
 static void
 on_body(void *arg, size_t index, int status, struct slice mime, bool truncated)
 {
     struct bodies *b = arg;
     struct wanted *w = &b->items[index];
+    struct buf raw = BUF_INIT(mime.n);
 
-    if (status != 1 || truncated)
+    w->came = true;
+    w->refused = status != 1 || truncated;
+    if (w->refused ||
+        (b->saving && b->saving_bytes + mime.n > SAVING_BYTES))
         return;
-    buf_init(&w->raw, mime.n);
-    w->came = buf_add_slice(&w->raw, mime) == 0;
+    buf_add_slice(&raw, mime);
+    w->bytes = mime.n;
+    b->saving_bytes += mime.n;
+    b->saving++;
+    op_hold(&w->save, store_body_save(b->sync->store, w->message, &raw, false,
+                                      on_saved, w));
 }
 
 static int
@@ -106,6 +158,7 @@ bodies_choose(struct bodies *b, struct err *e)
         f = store_folder_get(s, m.collection);
         if (!f)
             continue;
+        b->items[b->n].bodies = b;
         b->items[b->n].message = m.id;
         b->places[b->n++] = (struct eas_place){
             .collection = arena_strdup(b->arena, f->server_id),
@@ -134,35 +187,29 @@ bodies_fetch(void *self)
     ask.on_body = on_body;
     ask.body_arg = b;
     return flow_wait(&b->flow, eas_items_fetch(b->sync->eas, &ask,
-                                               flow_wake, &b->flow));
+                                               on_fetched, b));
 }
 
+/* An item that the server refuses while others come is counted. A message
+ * that went meanwhile is no failure. */
 static enum flow_next
-bodies_save(void *self)
+bodies_count(void *self)
 {
     struct bodies *b = self;
-    struct store *s = b->sync->store;
     struct err e;
 
-    while (b->at < b->n) {
-        struct wanted *w = &b->items[b->at++];
+    for (size_t i = 0; i < b->n; i++) {
+        struct wanted *w = &b->items[i];
         int tries;
 
-        if (w->came) {
-            b->came++;
-            return flow_wait_again(&b->flow,
-                                   store_body_save(s, w->message, &w->raw,
-                                                   false, flow_wake,
-                                                   &b->flow));
-        }
-        /* This one was refused, others may have come: counted. A message
-         * that went meanwhile is no failure. */
-        if (store_body_failed(s, w->message, &tries, &e))
+        if (!w->came || !w->refused)
+            continue;
+        if (store_body_failed(b->sync->store, w->message, &tries, &e))
             return flow_fail_err(&b->flow, &e);
         if (tries == 3)
             log_warn("sync", "account=%s message=%lld the server does not "
                              "hand it out",
                      b->sync->account, (long long)w->message);
     }
-    return FLOW_NEXT;
+    return b->err.code ? flow_fail_err(&b->flow, &b->err) : FLOW_NEXT;
 }

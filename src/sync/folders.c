@@ -292,29 +292,28 @@ edit_ask(void *self)
     return op ? flow_wait(&ed->flow, op) : flow_fail_err(&ed->flow, &e);
 }
 
-/* The server's folder of this id stands at `path` now. */
+/* The new key stands for our own change too: no FolderSync tells of it. */
 static int
-edit_put(struct edit *ed, const char *server_id, const char *path,
-         struct err *e)
+rename_book(struct edit *ed, struct err *e)
 {
     struct store *s = ed->sync->store;
-    const char *parent = path_parent(s, path, e);
-    char *name = path_name(path), *id = xstrdup(server_id);
-    char *above = xstrdup(parent ? parent : "0");
-    struct store_folder_news news = {
-        .server_id = id,
-        .parent_server_id = above,
-        .name = name,
-        .type = TYPE_MAIL,
-    };
-    int64_t folder;
-    int rc = store_folder_put(s, &news, &folder, e);
+    const struct store_folder *f = store_folder_find(s, ed->path);
+    const char *parent = path_parent(s, ed->new_path, e);
+    struct store_folder_news news;
+    char *name, *id, *up;
+    int64_t ours;
+    int rc;
 
+    if (!f || !parent)
+        return 0; /* gone meanwhile: the FolderSync that follows shows it */
+    name = path_name(ed->new_path);
+    id = xstrdup(f->server_id);
+    up = xstrdup(parent);
+    news = (struct store_folder_news){id, up, name, f->type};
+    rc = store_folder_put(s, &news, &ours, e);
     free(name);
     free(id);
-    free(above);
-    if (rc == 0)
-        sync_mark(ed->sync, folder);
+    free(up);
     return rc;
 }
 
@@ -340,14 +339,24 @@ edit_book(void *self)
      * the same changes again. But a server that does not report its own
      * device's new folder (SOGo) needs it booked from here. */
     if (ed->kind == EDIT_CREATE && ed->answer.server_id) {
-        if (edit_put(ed, ed->answer.server_id, ed->path, &e))
-            return flow_fail_err(&ed->flow, &e);
-    } else if (ed->kind == EDIT_RENAME) {
-        /* The key that came counts the change as known to us. */
-        const struct store_folder *f =
-            store_folder_find(ed->sync->store, ed->path);
+        const char *parent =
+            path_parent(ed->sync->store, ed->path, &e);
+        char *name = path_name(ed->path);
+        struct store_folder_news news = {
+            .server_id = ed->answer.server_id,
+            .parent_server_id = parent ? parent : "0",
+            .name = name,
+            .type = TYPE_MAIL,
+        };
+        int64_t id;
+        int rc = store_folder_put(ed->sync->store, &news, &id, &e);
 
-        if (f && edit_put(ed, f->server_id, ed->new_path, &e))
+        free(name);
+        if (rc)
+            return flow_fail_err(&ed->flow, &e);
+        sync_mark(ed->sync, id);
+    } else if (ed->kind == EDIT_RENAME) {
+        if (rename_book(ed, &e))
             return flow_fail_err(&ed->flow, &e);
     } else if (ed->kind == EDIT_DELETE) {
         const struct store_folder *f =

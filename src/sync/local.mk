@@ -4,3 +4,10 @@ libsp_sync_a_SOURCES = \
 	src/sync/keyword.c src/sync/mark.c src/sync/ping.c \
 	src/sync/private.h src/sync/pull.c src/sync/push.c \
 	src/sync/round.c src/sync/sync.c src/sync/sync.h src/sync/wait.c
+
+check_PROGRAMS += tests/unit/test_sync
+TESTS += tests/unit/test_sync
+tests_unit_test_sync_SOURCES = tests/unit/test_sync.c \
+	tests/unit/eas_model.c tests/unit/eas_model.h \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_sync_LDADD = libsp_test.a libsp_sync.a $(LINK_2)

@@ -74,6 +74,17 @@ sync_mark_due(struct sync *s)
 }
 
 void
+sync_wake_in(struct sync *s, int64_t ms)
+{
+    int64_t at = now_ms() + ms;
+
+    if (loop_timer_is_set(&s->wake) && s->wake_at <= at)
+        return;
+    s->wake_at = at;
+    loop_timer_set(&s->wake, ms);
+}
+
+void
 sync_mark_wake(struct sync *s)
 {
     struct list *n, *after;
@@ -85,8 +96,8 @@ sync_mark_wake(struct sync *s)
         if (m->set && m->due > now && m->due < next)
             next = m->due;
     }
-    if (next != INT64_MAX && !loop_timer_is_set(&s->wake))
-        loop_timer_set(&s->wake, next - now + 1);
+    if (next != INT64_MAX)
+        sync_wake_in(s, next - now + 1);
 }
 
 void

@@ -53,7 +53,8 @@ on_ping(void *arg, const struct err *err)
         break;
     default:
         sync_mark_later(s, 0, SYNC_BACKOFF_MIN_MS * 2);
-        loop_timer_set(&s->wake, SYNC_BACKOFF_MIN_MS);
+        /* What it says now it would say again at once. */
+        s->ping_after = now_ms() + SYNC_BACKOFF_MIN_MS;
         break;
     }
     eas_ping_answer_clear(&s->ping_answer);
@@ -75,6 +76,10 @@ sync_ping_start(struct sync *s)
     s->state = SYNC_WAITING;
     if (!n)
         return; /* the timed Sync goes on */
+    if (now_ms() < s->ping_after) {
+        sync_wake_in(s, s->ping_after - now_ms() + 1);
+        return;
+    }
     s->ping_began = now_ms();
     op_hold(&s->ping,
             eas_ping(s->eas, ids, n, &s->ping_answer, on_ping, s));

@@ -81,9 +81,12 @@ struct sync {
     size_t bodies_came;
     int64_t ping_began;
     int64_t pulling; /* folder, 0 none */
+    bool pulled_whole; /* to its end, and nothing was lost on the way */
     struct list marks, waiters;
     struct loop_task kick;
-    struct loop_timer wake;  /* marks that are not yet due, journal */
+    struct loop_timer wake;  /* marks that are not yet due, journal, Ping */
+    int64_t wake_at;         /* now_ms(), while it is set */
+    int64_t ping_after;      /* now_ms() */
     struct loop_timer retry; /* after a failure */
     struct loop_timer timed;
     struct loop_timer bodies_retry;
@@ -132,6 +135,8 @@ void sync_mark_later(struct sync *, int64_t folder, int64_t ms);
 struct mark *sync_mark_due(struct sync *);
 /* Sets the wake timer for the next mark that is not yet due. */
 void sync_mark_wake(struct sync *);
+/* Looks again after ms at the latest. */
+void sync_wake_in(struct sync *, int64_t ms);
 
 /* ---- wait.c: who waits ---- */
 

@@ -212,7 +212,8 @@ pull_book(void *self)
         sync_mark_later(p->sync, p->folder, RELIST_WAIT_MS);
         return FLOW_DONE;
     }
-    if (!more)
-        return FLOW_DONE;
-    return FLOW_BACK; /* the next window */
+    if (more)
+        return FLOW_BACK; /* the next window */
+    p->sync->pulled_whole = !stuck;
+    return FLOW_DONE;
 }

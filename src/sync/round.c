@@ -10,6 +10,7 @@
 
 #define BACKOFF_MAX_MS ((int64_t)600000)
 #define REST_MS ((int64_t)3600000)
+#define SOON_MS ((int64_t)5000)
 #define QUIET_PINGS 2 /* wake-ups without news before a folder leaves the
                          Ping for a while */
 
@@ -60,11 +61,30 @@ round_push(void *self)
     if (store_journal_collection(s->store, &collection, &wait, &e))
         return flow_fail_err(&s->round, &e);
     if (wait)
-        loop_timer_set(&s->wake, (wait - now_unix()) * 1000 + 500);
+        sync_wake_in(s, (wait - now_unix()) * 1000 + 500);
     if (!collection)
         return FLOW_NEXT;
     return flow_wait_again(&s->round, sync_push(s, collection, flow_wake,
                                                 &s->round));
+}
+
+/* Who waits wants the folder as it is on the server: a pull that only found
+ * its key lost goes on in a later round. One that rests first is no answer. */
+static void
+pulled_tell(struct sync *s, struct mark *m, bool there, const struct err *err)
+{
+    struct err e;
+
+    if (!err && !there) {
+        err_set(&e, E_MISSING, "the folder is gone");
+        err = &e;
+    } else if (!err && !s->pulled_whole) {
+        if (m->set && m->due < now_ms() + SOON_MS)
+            return;
+        err_set(&e, E_RETRY, "the folder must be listed anew, and rests");
+        err = &e;
+    }
+    sync_tell_pulled(s, m->folder, m->began, err);
 }
 
 static void
@@ -81,7 +101,7 @@ on_pulled(void *arg, const struct err *err)
         if (m->quiet >= QUIET_PINGS)
             m->no_ping = now_ms() + 600000;
     }
-    sync_tell_pulled(s, m->folder, m->began, err);
+    pulled_tell(s, m, f != NULL, err);
     if (err && sync_is_account_error(err)) {
         m->set = true;
         m->due = 0;
@@ -109,8 +129,11 @@ round_pull(void *self)
     m->set = false;
     m->began = now_ms();
     f = store_folder_get(s->store, m->folder);
-    if (!f || !*f->server_id)
+    if (!f || !*f->server_id) {
+        pulled_tell(s, m, false, NULL);
         return FLOW_DONE;
+    }
+    s->pulled_whole = false;
     s->pulling = m->folder;
     s->state = f->state == STORE_FOLDER_READY ? SYNC_WORKING : SYNC_LISTING;
     return flow_wait(&s->round, sync_pull(s, m->folder, on_pulled, s));

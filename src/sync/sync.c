@@ -135,7 +135,7 @@ work_is_due(struct sync *s)
     if (store_journal_collection(s->store, &collection, &wait, NULL))
         return false;
     if (wait)
-        loop_timer_set(&s->wake, (wait - now_unix()) * 1000 + 500);
+        sync_wake_in(s, (wait - now_unix()) * 1000 + 500);
     return collection != 0;
 }
 

@@ -19,3 +19,8 @@ EXTRA_DIST += tests/unit/test_wbxml_tables.sh
 tests_unit_test_wbxml_SOURCES = tests/unit/test_wbxml.c \
 	tests/unit/wbxml_judge.c tests/unit/wbxml_judge.h
 tests_unit_test_wbxml_LDADD = libsp_test.a $(LINK_1) $(WBXML_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_wbxml
+FUZZ_TARGETS += tests/fuzz/fuzz_wbxml
+tests_fuzz_fuzz_wbxml_SOURCES = tests/fuzz/fuzz_wbxml.c
+tests_fuzz_fuzz_wbxml_LDADD = $(FUZZ_MAIN) libsp_wbxml.a libsp_base.a $(SYS_1)

@@ -23,6 +23,7 @@ static char *cert, *key, *url;
 static const struct script *script;
 static int played;
 static void (*tap)(const char *target, struct slice body);
+static void (*serve)(struct httpd_request *, const char *cmd);
 static struct {
     struct httpd_request *request;
     const struct script *step;
@@ -121,6 +122,13 @@ on_request(void *arg, struct httpd_request *r)
     char want[64];
 
     (void)arg;
+    if (serve) {
+        cmd = strstr(target, "?Cmd=");
+        snprintf(want, sizeof want, "%.*s",
+                 cmd ? (int)strcspn(cmd + 5, "&") : 0, cmd ? cmd + 5 : "");
+        serve(r, want);
+        return;
+    }
     if (!s || !s->cmd) {
         CHECK_STR(target, "(no request was expected)");
         httpd_answer(r, 500, NULL, SLICE_NONE);
@@ -193,6 +201,18 @@ void
 eas_server_tap(void (*fn)(const char *target, struct slice body))
 {
     tap = fn;
+}
+
+void
+eas_server_serve(void (*fn)(struct httpd_request *, const char *cmd))
+{
+    serve = fn;
+}
+
+struct loop *
+eas_server_loop(void)
+{
+    return loop;
 }
 
 int

@@ -37,6 +37,12 @@ void eas_server_stop(void);
 void eas_server_play(const struct script *);
 /* Told of each request before it is answered: "?Cmd=..." and the WBXML. */
 void eas_server_tap(void (*tap)(const char *target, struct slice body));
+/* Answers every request from now on instead of the script; NULL: the script
+ * again. */
+struct httpd_request;
+void eas_server_serve(void (*serve)(struct httpd_request *, const char *cmd));
+/* The loop that all of this runs on. */
+struct loop *eas_server_loop(void);
 /* How many steps were played; requests beyond the script are failures. */
 int eas_server_played(void);
 /* Answers the parked request with the step's xml. */

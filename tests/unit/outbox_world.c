@@ -347,6 +347,24 @@ rows(void)
 }
 
 size_t
+rows_open(void)
+{
+    uint64_t n = 0;
+    struct err e;
+
+    CHECK_INT(store_queue_count(w.store, &n, &e), 0);
+    return (size_t)n;
+}
+
+void
+world_choose_keys(void)
+{
+    const struct settings_account *a = w.settings->accounts[0];
+
+    keys_choose(w.keys, a->signing_key, a->encryption_key);
+}
+
+size_t
 files(void)
 {
     char *dir = xasprintf("%s/queue", w.dir);

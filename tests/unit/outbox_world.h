@@ -65,6 +65,8 @@ void world_tap(const char *target, struct slice body);
 void open_parts(const char *more);
 void close_parts(void);
 void settings_open(const char *more);
+/* As the account does: the settings' keys. */
+void world_choose_keys(void);
 
 /* The latest submission. */
 extern struct outcome done;
@@ -81,6 +83,7 @@ void until_state(const char *id, int state);
 void until_sent(int n);
 void linger(int ms);
 size_t rows(void);
+size_t rows_open(void); /* that are not sent */
 size_t files(void);
 /* Sent is listed, and (id not NULL) this message comes into it. */
 void sent_arrives(const char *id, struct slice mime);

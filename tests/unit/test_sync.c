@@ -1,0 +1,789 @@
+/*
+ * Synchronisation against a model mailbox: what both sides hold at the end,
+ * whatever happened between. A restart closes everything and opens it anew
+ * from the disk, as after kill -9.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "eas_model.h"
+#include "eas_server.h"
+#include "loop/loop.h"
+#include "loop/worker.h"
+#include "store/body.h"
+#include "store/folder.h"
+#include "store/journal.h"
+#include "store/message.h"
+#include "sync/sync.h"
+#include "test.h"
+
+#define DAY ((int64_t)86400)
+#define T0 ((int64_t)1700000000)
+
+static struct worker *disk;
+static struct secret key;
+static struct store *store;
+static struct eas *eas;
+static struct sync *sync_;
+static char *dir;
+static int boxes;
+
+/* ---- the rig ---- */
+
+static void
+rig_open(void)
+{
+    struct store_config c = {.dir = dir, .loop = eas_server_loop(),
+                             .disk = disk, .data_key = &key};
+    struct eas_state state = eas_ready("16.1");
+    struct sync_config s = {.loop = c.loop, .account = "alice"};
+    struct err e = {0};
+
+    CHECK(!store_open(&c, &store, &e));
+    CHECK_STR(e.text, "");
+    eas = eas_client(&state, NULL);
+    s.store = store;
+    s.eas = eas;
+    sync_ = sync_new(&s);
+}
+
+static void
+rig_close(void)
+{
+    sync_free(&sync_);
+    eas_free(&eas);
+    store_close(&store);
+}
+
+static void
+rig_begin(void)
+{
+    eas_server_start();
+    model_start();
+    free(dir);
+    dir = xasprintf("%s/box%d", test_dir(), boxes++);
+    disk = worker_new("disk", 1);
+    rig_open();
+}
+
+static void
+rig_end(void)
+{
+    rig_close();
+    worker_free(&disk);
+    model_stop();
+    eas_server_stop();
+}
+
+/* Until nothing is due any more; false: it failed. */
+static bool
+settle(void)
+{
+    struct outcome o = {0};
+
+    sync_settle(sync_, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    return !o.err.code;
+}
+
+static void
+flush(void)
+{
+    struct outcome o = {0};
+
+    store_flush(store, on_outcome_done, &o);
+    turn(&o.runs, 1);
+}
+
+static bool
+run(void)
+{
+    sync_start(sync_);
+    return settle();
+}
+
+static bool
+restart(void)
+{
+    rig_close();
+    rig_open();
+    return run();
+}
+
+/* One folder, to its end. */
+static bool
+look(const char *path)
+{
+    const struct store_folder *f = store_folder_find(store, path);
+    struct outcome o = {0};
+
+    if (!CHECK(f != NULL))
+        return false;
+    sync_folder_now(sync_, f->id, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    return !o.err.code;
+}
+
+/* ---- what is there ---- */
+
+/* "UID:subject[flags] ..." of a folder. Static. */
+static const char *
+shown(const char *path)
+{
+    static char text[65536];
+    const struct store_folder *f = store_folder_find(store, path);
+    struct buf out = BUF_INIT(sizeof text - 1);
+    struct arena *a = arena_new();
+    struct store_snapshot snap;
+    struct err e;
+
+    if (!f)
+        return "(no folder)";
+    CHECK(!store_snapshot_load(store, f->id, &snap, &e));
+    for (size_t i = 0; i < snap.n; i++) {
+        struct store_message m;
+
+        CHECK(!store_message_get(store, snap.entries[i].id, a, &m, &e));
+        buf_addf(&out, "%s%u:%s", i ? " " : "", m.uid, m.subject);
+        if (m.flags & STORE_SEEN)
+            buf_addc(&out, 'S');
+        if (m.flags & STORE_FLAGGED)
+            buf_addc(&out, 'F');
+        if (m.keywords && *m.keywords)
+            buf_addf(&out, "[%s]", m.keywords);
+    }
+    store_snapshot_clear(&snap);
+    arena_free(&a);
+    snprintf(text, sizeof text, "%s", out.data ? out.data : "");
+    buf_clear(&out);
+    return text;
+}
+
+static int64_t
+id_of(const char *path, uint32_t uid)
+{
+    const struct store_folder *f = store_folder_find(store, path);
+    struct arena *a = arena_new();
+    struct store_message m = {0};
+    struct err e;
+
+    CHECK(f && store_message_by_uid(store, f->id, uid, a, &m, &e) == 1);
+    arena_free(&a);
+    return m.id;
+}
+
+static uint64_t
+journal(void)
+{
+    uint64_t n = 99;
+    struct err e;
+
+    CHECK(!store_journal_count(store, &n, &e));
+    return n;
+}
+
+/* ---- listing ---- */
+
+/* Three windows, in an order that is not that of the dates. */
+static void
+test_first_listing(void)
+{
+    const struct store_folder *f;
+    struct store_snapshot snap;
+    struct arena *a = arena_new();
+    struct err e;
+    int64_t last = 0;
+
+    rig_begin();
+    for (int i = 0; i < 1200; i++) {
+        char subject[20];
+
+        snprintf(subject, sizeof subject, "m%d", i);
+        model_add("1", subject, T0 + (i * 7919 % 1200) * 60);
+    }
+    CHECK(run());
+    f = store_folder_find(store, "INBOX");
+    REQUIRE(f != NULL);
+    CHECK_INT(f->state, STORE_FOLDER_READY);
+    CHECK_INT(f->uidnext, 1201);
+    CHECK(!store_snapshot_load(store, f->id, &snap, &e));
+    CHECK_INT(snap.n, 1200);
+    for (size_t i = 0; i < snap.n; i++) {
+        struct store_message m;
+
+        CHECK(!store_message_get(store, snap.entries[i].id, a, &m, &e));
+        if (m.uid != i + 1 || m.received < last)
+            CHECK_INT(m.uid, (long long)i + 1);
+        last = m.received;
+        arena_reset(a);
+    }
+    store_snapshot_clear(&snap);
+    /* Priming and three windows; two empty folders. */
+    CHECK_INT(model_asked("Sync"), 4 + 2 + 2);
+    arena_free(&a);
+    rig_end();
+}
+
+static void
+test_bodies(void)
+{
+    struct sync_status st;
+    struct buf body = BUF_INIT(10000);
+    struct err e;
+    int left = 0;
+
+    rig_begin();
+    for (int i = 0; i < 70; i++) {
+        char subject[20];
+
+        snprintf(subject, sizeof subject, "m%d", i);
+        model_add("1", subject, T0 + i * 60);
+    }
+    CHECK(run());
+    for (int i = 0; i < 50000 && !left; i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(100);
+        sync_status(sync_, &st);
+        left = st.bodies_missing == 0;
+    }
+    CHECK_INT(st.bodies_missing, 0);
+    CHECK(model_asked("ItemOperations") >= 2);
+    CHECK(!store_body_read(store, id_of("INBOX", 70), &body, &e));
+    CHECK_STR(body.data, "From: a@example.test\r\nSubject: m69\r\n\r\n"
+                         "body of m69\r\n");
+    buf_clear(&body);
+    rig_end();
+}
+
+/* The line breaks in each window of the first listing; then all is done from
+ * the disk: each message once, numbered by date. */
+static void
+test_interrupted_listing(void)
+{
+    static const enum model_fault faults[] = {MODEL_DROP_BEFORE,
+                                              MODEL_DROP_AFTER, MODEL_CUT};
+    const struct store_folder *f;
+
+    for (size_t k = 0; k < ARRAY_LEN(faults); k++)
+        for (int skip = 0; skip < 4; skip++) {
+            char row[40];
+
+            snprintf(row, sizeof row, "fault %zu in Sync %d", k, skip + 1);
+            test_row(row);
+            rig_begin();
+            for (int i = 0; i < 1100; i++)
+                model_add("1", "x", T0 - i * 60);
+            model_add("1", "newest", T0 + 1);
+            model_break("Sync", faults[k], skip, 1);
+            run();
+            CHECK_INT(model_fired(), 1);
+            CHECK(restart());
+            f = store_folder_find(store, "INBOX");
+            CHECK(f && f->state == STORE_FOLDER_READY);
+            CHECK(f && f->uidnext == 1102);
+            CHECK_INT((long long)strlen(shown("INBOX")) > 0, 1);
+            CHECK(strstr(shown("INBOX"), " 1101:newest") != NULL);
+            rig_end();
+        }
+    test_row(NULL);
+}
+
+static void
+test_new_mail(void)
+{
+    rig_begin();
+    model_add("1", "a", T0);
+    CHECK(run());
+    CHECK_STR(shown("INBOX"), "1:a");
+    for (int i = 0; i < 20000 && !model_asked("Ping"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(100);
+    }
+    /* An older date is no reason for a lower number. */
+    model_add("1", "b", T0 - DAY);
+    for (int i = 0; i < 20000 && !strstr(shown("INBOX"), "b"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(100);
+    }
+    CHECK_STR(shown("INBOX"), "1:a 2:b");
+    rig_end();
+}
+
+/* ---- keys and ids are lost ---- */
+
+static void
+test_key_lost(void)
+{
+    uint32_t validity;
+
+    rig_begin();
+    model_add("1", "a", T0);
+    model_add("1", "b", T0 + 1)->read = true;
+    model_add("1", "c", T0 + 2);
+    CHECK(run());
+    CHECK_STR(shown("INBOX"), "1:a 2:bS 3:c");
+    validity = store_folder_find(store, "INBOX")->uidvalidity;
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    model_gone(model_find("1", "a"));
+    model_add("1", "d", T0 - 5);
+    /* Done means: listed anew, to its end. */
+    CHECK(look("INBOX"));
+    CHECK_INT(model_fired(), 1);
+    CHECK_STR(shown("INBOX"), "2:bS 3:c 100004:d");
+    CHECK(settle());
+    CHECK_INT(store_folder_find(store, "INBOX")->uidvalidity, validity);
+    rig_end();
+}
+
+/* A restored mailbox: other ids. Who has the same date, sender and subject
+ * is the same; two that cannot be told apart keep their number of messages. */
+static void
+test_reborn(void)
+{
+    rig_begin();
+    model_add("1", "a", T0)->read = true;
+    model_add("1", "b", T0 + 1);
+    model_add("1", "twin", T0 + 2);
+    model_add("1", "twin", T0 + 2);
+    CHECK(run());
+    CHECK_STR(shown("INBOX"), "1:aS 2:b 3:twin 4:twin");
+    model_reborn();
+    CHECK(look("INBOX"));
+    CHECK(settle());
+    CHECK(strstr(shown("INBOX"), "1:aS 2:b ") == shown("INBOX"));
+    CHECK_INT(model_count("1"), 4);
+    {
+        const char *first = strstr(shown("INBOX"), "twin");
+
+        CHECK(first && strstr(first + 1, "twin"));
+        CHECK(first && !strstr(strstr(first + 1, "twin") + 1, "twin"));
+    }
+    /* Changes go to the new ids. */
+    {
+        struct store_flag_edit seen = {STORE_FLAGS_ADD, STORE_SEEN, NULL};
+        struct err e;
+
+        CHECK(!store_message_edit_flags(store, id_of("INBOX", 2), &seen, &e));
+        sync_push_soon(sync_);
+        CHECK(settle());
+        CHECK(model_find("1", "b")->read);
+    }
+    rig_end();
+}
+
+/* A relist that confirms less than half is not believed at once. */
+static void
+test_relist_of_nothing(void)
+{
+    rig_begin();
+    for (int i = 0; i < 20; i++)
+        model_add("1", "x", T0 + i);
+    CHECK(run());
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    while (model_find("1", "x"))
+        model_gone(model_find("1", "x"));
+    CHECK(!look("INBOX")); /* it waits before it is listed a second time */
+    CHECK(settle());
+    CHECK(strstr(shown("INBOX"), "1:x ") && strstr(shown("INBOX"), "20:x"));
+    rig_end();
+}
+
+/* ---- changes ---- */
+
+static void
+test_flags_down(void)
+{
+    struct model_item *a, *b;
+
+    rig_begin();
+    a = model_add("1", "a", T0);
+    b = model_add("1", "b", T0 + 1);
+    CHECK(run());
+    a->read = true;
+    a->flagged = true;
+    snprintf(a->keyword, sizeof a->keyword, "Red category");
+    model_changed(a);
+    model_gone(b);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:aSF[Red&ACA-category]");
+    a->read = a->flagged = false;
+    a->keyword[0] = '\0';
+    model_changed(a);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:a");
+    rig_end();
+}
+
+static void
+edit(const char *path, uint32_t uid, enum store_flag_op op, unsigned flags,
+     const char *words)
+{
+    struct store_flag_edit how = {op, flags, words};
+    struct err e;
+
+    CHECK(!store_message_edit_flags(store, id_of(path, uid), &how, &e));
+}
+
+static void
+test_flags_up(void)
+{
+    struct model_item *a, *b;
+
+    rig_begin();
+    a = model_add("1", "a", T0);
+    b = model_add("1", "b", T0 + 1);
+    b->read = true;
+    CHECK(run());
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_SEEN | STORE_FLAGGED,
+         "Red&ACA-category");
+    edit("INBOX", 2, STORE_FLAGS_REMOVE, STORE_SEEN, NULL);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK(a->read && a->flagged && !b->read);
+    CHECK_STR(a->keyword, "Red category");
+    CHECK_INT(journal(), 0);
+    /* There and back before anything was sent is nothing. */
+    edit("INBOX", 1, STORE_FLAGS_REMOVE, STORE_SEEN, NULL);
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_SEEN, NULL);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK(a->read);
+    CHECK_INT(journal(), 0);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:aSF[Red&ACA-category] 2:b");
+    rig_end();
+}
+
+/* Each fault in the Sync that carries the change; restart; the end is one. */
+static void
+test_flags_up_broken(void)
+{
+    static const enum model_fault faults[] = {
+        MODEL_DROP_BEFORE, MODEL_DROP_AFTER, MODEL_CUT, MODEL_KEY_LOST};
+    struct model_item *a;
+
+    for (size_t k = 0; k < ARRAY_LEN(faults); k++) {
+        char row[20];
+
+        snprintf(row, sizeof row, "fault %zu", k);
+        test_row(row);
+        rig_begin();
+        a = model_add("1", "a", T0);
+        CHECK(run());
+        edit("INBOX", 1, STORE_FLAGS_ADD, STORE_SEEN, NULL);
+        model_break("Sync", faults[k], 0, 1);
+        sync_push_soon(sync_);
+        settle();
+        CHECK_INT(model_fired(), 1);
+        CHECK(restart());
+        CHECK(settle());
+        CHECK(a->read);
+        CHECK_INT(journal(), 0);
+        CHECK_STR(shown("INBOX"), "1:aS");
+        rig_end();
+    }
+    test_row(NULL);
+}
+
+static void
+test_expunge(void)
+{
+    struct err e;
+
+    rig_begin();
+    model_add("1", "a", T0);
+    model_add("1", "b", T0 + 1);
+    CHECK(run());
+    CHECK(!store_message_expunge(store, id_of("INBOX", 1), &e));
+    CHECK_STR(shown("INBOX"), "2:b");
+    flush();
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK_INT(model_count("1"), 1);
+    CHECK(model_find("1", "b") != NULL);
+    CHECK_INT(journal(), 0);
+    /* Gone there already: no trouble. */
+    CHECK(!store_message_expunge(store, id_of("INBOX", 2), &e));
+    model_gone(model_find("1", "b"));
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK_INT(journal(), 0);
+    CHECK_STR(shown("INBOX"), "");
+    rig_end();
+}
+
+/* ---- moves ---- */
+
+static void
+test_move(void)
+{
+    const struct store_folder *trash;
+    uint32_t uid;
+    struct err e;
+
+    rig_begin();
+    model_add("3", "old", T0);
+    model_add("1", "a", T0);
+    CHECK(run());
+    trash = store_folder_by_role(store, STORE_ROLE_TRASH);
+    REQUIRE(trash != NULL);
+    CHECK(!store_message_move(store, id_of("INBOX", 1), trash->id, &uid, &e));
+    CHECK_INT(uid, 2);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK(look("Deleted Items"));
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "");
+    CHECK_STR(shown("Deleted Items"), "1:old 2:a");
+    CHECK_INT(model_count("1"), 0);
+    CHECK_INT(model_count("3"), 2);
+    CHECK_INT(model_find("3", "a")->copies, 2); /* once */
+    CHECK_INT(journal(), 0);
+    rig_end();
+}
+
+static void
+test_move_broken(void)
+{
+    static const enum model_fault faults[] = {MODEL_DROP_BEFORE,
+                                              MODEL_DROP_AFTER, MODEL_CUT};
+    const struct store_folder *trash;
+    uint32_t uid;
+    struct err e;
+
+    for (size_t k = 0; k < ARRAY_LEN(faults); k++) {
+        char row[20];
+
+        snprintf(row, sizeof row, "fault %zu", k);
+        test_row(row);
+        rig_begin();
+        model_add("1", "a", T0);
+        model_add("1", "b", T0 + 1);
+        CHECK(run());
+        trash = store_folder_by_role(store, STORE_ROLE_TRASH);
+        REQUIRE(trash != NULL);
+        edit("INBOX", 1, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+        CHECK(!store_message_move(store, id_of("INBOX", 1), trash->id, &uid,
+                                  &e));
+        model_break("MoveItems", faults[k], 0, 1);
+        sync_push_soon(sync_);
+        settle();
+        CHECK_INT(model_fired(), 1);
+        CHECK(restart());
+        CHECK(settle());
+        CHECK(look("Deleted Items"));
+        CHECK(look("INBOX"));
+        CHECK(settle());
+        CHECK_STR(shown("INBOX"), "2:b");
+        CHECK_STR(shown("Deleted Items"), "1:aF");
+        CHECK_INT(model_count("1"), 1);
+        CHECK_INT(model_count("3"), 1);
+        CHECK(model_find("3", "a") && model_find("3", "a")->flagged);
+        CHECK_INT(journal(), 0);
+        /* It is bound: a change finds it. */
+        edit("Deleted Items", 1, STORE_FLAGS_ADD, STORE_SEEN, NULL);
+        sync_push_soon(sync_);
+        CHECK(settle());
+        CHECK(model_find("3", "a") && model_find("3", "a")->read);
+        rig_end();
+    }
+    test_row(NULL);
+}
+
+/* The target is gone on the server: back, under a new UID. */
+static void
+test_move_refused(void)
+{
+    const struct store_folder *f;
+    uint32_t uid;
+    struct err e;
+
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    model_add("1", "a", T0);
+    CHECK(run());
+    f = store_folder_find(store, "Work");
+    REQUIRE(f != NULL);
+    CHECK(!store_message_move(store, id_of("INBOX", 1), f->id, &uid, &e));
+    CHECK_STR(shown("INBOX"), "");
+    model_folder_gone("9");
+    sync_push_soon(sync_);
+    settle();
+    CHECK_STR(shown("INBOX"), "2:a");
+    CHECK_STR(shown("Work"), "(no folder)");
+    CHECK_INT(journal(), 0);
+    CHECK_INT(model_count("1"), 1);
+    rig_end();
+}
+
+/* ---- folders ---- */
+
+static void
+folder_op(struct op *(*fn)(struct sync *, const char *, op_done_fn *, void *),
+          const char *path, enum err_code want)
+{
+    struct outcome o = {0};
+
+    fn(sync_, path, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, want);
+}
+
+static void
+test_folders(void)
+{
+    struct outcome o = {0};
+    uint32_t validity;
+
+    rig_begin();
+    model_folder("7", "0", "Calendar", 8); /* not shown */
+    CHECK(run());
+    CHECK_STR(shown("Calendar"), "(no folder)");
+    folder_op(sync_folder_create, "Work", E_NONE);
+    folder_op(sync_folder_create, "Work", E_INPUT);
+    folder_op(sync_folder_create, "Work/a%2Fb", E_NONE);
+    folder_op(sync_folder_create, "None/x", E_MISSING);
+    folder_op(sync_folder_delete, "INBOX", E_DENIED);
+    CHECK(settle());
+    CHECK_STR(shown("Work/a%2Fb"), "");
+    validity = store_folder_find(store, "Work")->uidvalidity;
+    sync_folder_rename(sync_, "Work", "Play", on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_NONE);
+    CHECK(settle());
+    REQUIRE(store_folder_find(store, "Play") != NULL);
+    CHECK_INT(store_folder_find(store, "Play")->uidvalidity, validity);
+    CHECK_STR(shown("Play/a%2Fb"), "");
+    CHECK_STR(shown("Work"), "(no folder)");
+    folder_op(sync_folder_delete, "Play/a%2Fb", E_NONE);
+    folder_op(sync_folder_delete, "Play", E_NONE);
+    CHECK_STR(shown("Play"), "(no folder)");
+    /* The server's own doing. */
+    model_folder("8", "0", "New", 12);
+    model_add("8", "n", T0);
+    sync_pull_soon(sync_, 0);
+    for (int i = 0; i < 50000 && strcmp(shown("New"), "1:n") != 0; i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK(settle());
+    CHECK_STR(shown("New"), "1:n");
+    model_folder_gone("8");
+    CHECK(restart());
+    CHECK_STR(shown("New"), "(no folder)");
+    rig_end();
+}
+
+/* ---- waiting ---- */
+
+/* The server is away: who waits is told, and it goes on by itself later. */
+static void
+test_away(void)
+{
+    const struct store_folder *f;
+    struct sync_status st;
+    struct outcome o = {0};
+
+    rig_begin();
+    model_add("1", "a", T0);
+    CHECK(run());
+    f = store_folder_find(store, "INBOX");
+    REQUIRE(f != NULL);
+    model_break("Sync", MODEL_DROP_BEFORE, 0, 100);
+    sync_folder_now(sync_, f->id, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_RETRY);
+    sync_status(sync_, &st);
+    CHECK_INT(st.state, SYNC_BACKOFF);
+    CHECK_INT(st.error.code, E_RETRY);
+    CHECK(st.next_try > 0);
+    o = (struct outcome){0};
+    sync_settle(sync_, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_RETRY);
+    o = (struct outcome){0};
+    sync_wait_ready(sync_, f->id, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_NONE); /* it is listed */
+    o = (struct outcome){0};
+    sync_wait_ready(sync_, 4711, on_outcome_done, &o);
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_MISSING);
+    rig_end();
+}
+
+/* A Ping that fails at once is not asked again at once. */
+static void
+test_odd_ping(void)
+{
+    rig_begin();
+    model_add("1", "a", T0);
+    model_break("Ping", MODEL_STATUS_8, 0, 1000);
+    CHECK(run());
+    for (int i = 0; i < 5000; i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK_INT(model_fired(), 1);
+    /* New mail is found meanwhile when somebody looks. */
+    model_add("1", "b", T0 + 1);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:a 2:b");
+    rig_end();
+}
+
+/* Somebody waits for a pull of a folder that goes meanwhile: told, not
+ * forgotten. */
+static void
+test_wait_for_gone(void)
+{
+    const struct store_folder *f;
+    struct outcome o = {0};
+    struct err e;
+
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    CHECK(run());
+    f = store_folder_find(store, "Work");
+    REQUIRE(f != NULL);
+    sync_folder_now(sync_, f->id, on_outcome_done, &o);
+    CHECK(!store_folder_remove(store, f->id, &e));
+    turn(&o.runs, 1);
+    CHECK_INT(o.err.code, E_MISSING);
+    rig_end();
+}
+
+static const struct test_case cases[] = {
+    TEST(test_first_listing),
+    TEST(test_bodies),
+    TEST(test_interrupted_listing),
+    TEST(test_new_mail),
+    TEST(test_key_lost),
+    TEST(test_reborn),
+    TEST(test_relist_of_nothing),
+    TEST(test_flags_down),
+    TEST(test_flags_up),
+    TEST(test_flags_up_broken),
+    TEST(test_expunge),
+    TEST(test_move),
+    TEST(test_move_broken),
+    TEST(test_move_refused),
+    TEST(test_folders),
+    TEST(test_away),
+    TEST(test_odd_ping),
+    TEST(test_wait_for_gone),
+};
+
+int
+main(void)
+{
+    secret_set(&key, "0123456789abcdef0123456789abcdef", 32);
+    return test_main(cases, ARRAY_LEN(cases));
+}
