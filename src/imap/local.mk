@@ -23,3 +23,8 @@ check_PROGRAMS += tests/unit/test_imap
 TESTS += tests/unit/test_imap
 tests_unit_test_imap_SOURCES = tests/unit/test_imap.c
 tests_unit_test_imap_LDADD = libsp_test.a libsp_imap.a $(LINK_5)
+
+check_PROGRAMS += tests/fuzz/fuzz_imap
+FUZZ_TARGETS += tests/fuzz/fuzz_imap
+tests_fuzz_fuzz_imap_SOURCES = tests/fuzz/fuzz_imap.c
+tests_fuzz_fuzz_imap_LDADD = $(FUZZ_MAIN) libsp_imap.a $(LINK_5)

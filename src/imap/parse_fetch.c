@@ -102,6 +102,19 @@ plain_add(struct imap_parse *p, struct imap_fetch_args *a,
 
 /* ---- BODY[...] ---- */
 
+/* A word of letters, digits and dots: atoms here may touch a bracket. */
+static struct slice
+take_name(struct imap_parse *p)
+{
+    char *start = p->p;
+
+    while (p->p < p->end &&
+           (ascii_is_alpha((unsigned char)*p->p) || *p->p == '.' ||
+            ascii_is_digit((unsigned char)*p->p)))
+        p->p++;
+    return slice_make(start, (size_t)(p->p - start));
+}
+
 /* " (A B)" of HEADER.FIELDS. */
 static int
 parse_names(struct imap_parse *p, struct imap_item *item, struct buf *label)
@@ -110,16 +123,16 @@ parse_names(struct imap_parse *p, struct imap_item *item, struct buf *label)
 
     if (imap_parse_space(p) || imap_parse_char(p, '('))
         return -1;
-    for (char *c = p->p; c < p->end && *c != ')'; c++)
+    for (char *c = p->p; c < p->end && max < IMAP_LIST_MAX; c++)
         max += *c == ' ';
-    if (max > IMAP_LIST_MAX)
-        return imap_parse_fail(p, "too many header fields");
     item->names = arena_alloc(p->arena, max * sizeof *item->names);
     buf_adds(label, " (");
     do {
         struct slice name;
 
-        if (item->n_names == max || imap_parse_astring(p, &name))
+        if (item->n_names == max)
+            return imap_parse_fail(p, "too many header fields");
+        if (imap_parse_astring(p, &name))
             return -1;
         for (size_t i = 0; i < name.n; i++)
             if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == ':')
@@ -164,12 +177,10 @@ parse_partial(struct imap_parse *p, struct imap_item *item, struct buf *label)
 static int
 parse_section(struct imap_parse *p, struct imap_item *item, struct buf *label)
 {
-    char *start = p->p;
-    struct slice spec;
+    struct slice spec = take_name(p);
 
-    while (p->p < p->end && *p->p != ']' && *p->p != ' ')
-        p->p++;
-    spec = slice_make(start, (size_t)(p->p - start));
+    if (slice_starts(spec, "."))
+        return imap_parse_fail(p, "a section begins with a dot");
     if (mime_section_parse(spec, &item->path, &item->what, p->e))
         return -1;
     if (item->what == MIME_SECTION_MIME && !item->path.n)
@@ -207,19 +218,6 @@ section_add(struct imap_parse *p, struct imap_fetch_args *a, bool peek)
 }
 
 /* ---- the list ---- */
-
-/* A word of letters, digits and dots: atoms here may touch a bracket. */
-static struct slice
-take_name(struct imap_parse *p)
-{
-    char *start = p->p;
-
-    while (p->p < p->end &&
-           (ascii_is_alpha((unsigned char)*p->p) || *p->p == '.' ||
-            ascii_is_digit((unsigned char)*p->p)))
-        p->p++;
-    return slice_make(start, (size_t)(p->p - start));
-}
 
 static int
 parse_item(struct imap_parse *p, struct imap_fetch_args *a)

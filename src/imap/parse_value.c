@@ -39,7 +39,9 @@ imap_parse_set(struct imap_parse *p, struct imap_set *out)
     out->ranges = r;
     out->n = 0;
     do {
-        if (out->n == n || parse_set_number(p, &r->from))
+        if (out->n == n)
+            return imap_parse_fail(p, "too many ranges");
+        if (parse_set_number(p, &r->from))
             return -1;
         r->to = r->from;
         if (imap_parse_is(p, ':') && parse_set_number(p, &r->to))

@@ -96,6 +96,8 @@ static const struct {
     {"a FETCH 1 BODY[HEADER.FIELDS]", false},
     {"a FETCH 1 BODY[HEADER.FIELDS ()]", false},
     {"a FETCH 1 BODY[MIME]", false},
+    {"a FETCH 1 BODY[.HEADER]", false},
+    {"a FETCH 1 BODY[1.\r\n]", false},
     {"a FETCH 1 BODY[1..2]", false},
     {"a FETCH 1 BODY[]<0.0>", false},
     {"a FETCH 1 BODY[]<5>", false},
