@@ -65,6 +65,7 @@ class Lab:
         self.listeners = []
         self.starts = []
         self.failed = False
+        self.pending = []
         with open(self.conf, 'w') as f:
             f.write(CONF % {
                 'dir': self.dir, 'anchor': self.pki.anchor,
@@ -132,7 +133,7 @@ class Lab:
 
     def account_status(self, user):
         for a in self.status()['accounts']:
-            if a.get('name', a.get('account')) == user:
+            if a['name'] == user:
                 return a
         raise KeyError(user)
 
@@ -151,7 +152,10 @@ class Lab:
         if keys is None:
             keys = [user + '-sign', user + '-enc']
         for key in keys:
-            self.import_key(user, key)
+            if self.daemon:
+                self.import_key(user, key)
+            else:
+                self.pending.append((user, key))
 
     def import_key(self, user, key):
         return self.ctl('key', 'import', user, self.pki.pfx(key),
@@ -170,6 +174,8 @@ class Lab:
         self.starts.append(self.daemon)
         if wait:
             self.wait_up()
+        while self.pending:
+            self.import_key(*self.pending.pop())
 
     def wait_up(self, seconds=30):
         """Until it says where it listens."""
@@ -215,7 +221,8 @@ class Lab:
             and not a['bodies_missing']
 
     def queue(self, user):
-        return [q for q in self.ctl('queue', 'list', user)]
+        """How many submissions are not yet sent."""
+        return self.account_status(user)['queue']
 
     def log_has(self, words, seconds=10):
         """A line of the daemon's log with all the words, or None."""

@@ -299,8 +299,8 @@ def step_keywords(s):
     imap.store(s.uid_of[a], '+', ['Urgent', 'Later'])
     imap.store(s.uid_of[a], '-', ['Later'])
     if s.server.exact:
-        s.lab.wait_for(lambda: s.at_server('bob', a)[0].keywords
-                       == {'Urgent'}, 10, 'the category at the server')
+        s.lab.wait_for(lambda: s.server.keywords('bob', s.at_server(
+            'bob', a)[0]) == {'Urgent'}, 10, 'the category at the server')
     got = imap.uid_fetch(s.uid_of[a], '(UID FLAGS)')[s.uid_of[a]]['FLAGS']
     check('Urgent' in got and 'Later' not in got, 'flags %s', got)
     imap.logout()
