@@ -2,3 +2,4 @@
 dist_man_MANS += doc/sealpost.conf.5
 TESTS += tests/lint/manual.sh
 EXTRA_DIST += tests/lint/manual.sh
+dist_man_MANS += doc/sealpostd.8

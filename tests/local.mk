@@ -14,3 +14,6 @@ libsp_replay_a_SOURCES = tests/fuzz/replay.c
 FUZZ_MAIN = libsp_replay.a
 TESTS += $(FUZZ_TARGETS)
 endif
+
+# Trying and checking on bare machines; a real server.
+EXTRA_DIST += quickstart packaging tests/bare tests/ci tests/demo tests/lab

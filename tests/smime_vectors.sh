@@ -4,7 +4,7 @@
 set -u
 program=$builddir/tests/smime_vectors
 data=$srcdir/tests/data/smime
-others=$srcdir/../shared/smime/vectors
+others=${SEALPOST_SHARED:-$srcdir/../shared}/smime/vectors
 
 TMPDIR=$(mktemp -d)
 export TMPDIR

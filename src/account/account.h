@@ -7,15 +7,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/secret.h"
 #include "base/slice.h"
+#include "certs/certs.h"
 #include "loop/op.h"
 
 struct account;
 struct accounts;
-struct certs;
 struct eas;
 struct keys;
 struct loop;
@@ -88,5 +89,34 @@ size_t account_sessions(const struct account *);
 struct op *account_key_import(struct account *, struct slice file,
                               const struct secret *password, char **text_out,
                               op_done_fn *done, void *arg);
+
+/* ---- for the control door, which sees neither eas nor keys ---- */
+
+struct account_link {
+    char version[8], url[600];
+    unsigned running, waiting; /* requests */
+    bool pinging;
+    int64_t held_until; /* end of a throttle, 0: none */
+    struct err stopped; /* code E_NONE: it runs */
+};
+void account_link(const struct account *, struct account_link *out);
+
+/* Borrowed until the loop runs again; false past the end. */
+struct account_policy_entry {
+    const char *name, *value;
+    bool enforced;
+};
+bool account_policy_at(const struct account *, size_t i,
+                       struct account_policy_entry *out);
+
+struct account_key {
+    struct certs_facts facts;
+    char use[300]; /* key_describe() */
+};
+bool account_key_at(const struct account *, size_t i, struct account_key *out);
+const char *account_key_problem(const struct account *); /* or NULL */
+/* E_MISSING. What was encrypted to it cannot be read after. */
+int account_key_remove(struct account *, const char *fingerprint,
+                       struct err *e);
 
 #endif

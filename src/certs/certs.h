@@ -56,10 +56,23 @@ void certs_trust_judge(struct certs_anchors *, X509 *, STACK_OF(X509) *extra,
 /* Address match of SMIME.md 5 (RFC 8550, 9598). */
 bool certs_has_address(X509 *, const char *address);
 
-/* For smime_judge(): one element per signer of the report, heap. */
+/* For smime_judge(): one element per signer of the report, heap. A protected
+ * From that is not the outer one takes its place here, if the verdict is pass
+ * with it (RFC 9788 section 4.4). */
 struct smime_trust *certs_trust_report(struct certs_anchors *,
-                                       const struct smime_report *, int64_t at,
+                                       struct smime_report *, int64_t at,
                                        size_t *n_out);
+
+/* What it says, for people; text is cut where it does not fit. -1: it cannot
+ * be read. Pure. */
+struct certs_facts {
+    char fingerprint[65], serial[64], key[48];
+    char subject[300], issuer[300];
+    char addresses[600]; /* "a@x b@y" */
+    int64_t not_before, not_after;
+};
+int certs_facts(X509 *, struct certs_facts *out);
+int certs_facts_der(struct slice der, struct certs_facts *out);
 
 /* ---- finding, for one account ---- */
 
@@ -109,6 +122,9 @@ int certs_fingerprint(X509 *, char out[65]);
 int certs_learn(struct certs *, const struct smime_report *, int64_t now,
                 char *fingerprint_out /* 65 bytes, "" none */, struct err *e);
 
+/* Could it be encrypted to now, and why not; for people. */
+void certs_judge_der(struct certs *, struct slice der, const char *address,
+                     int64_t at, bool pinned, struct certs_judgment *out);
 /* One certificate, PEM or DER; the caller frees. E_INPUT. */
 int certs_read(struct slice file, X509 **out, struct err *e);
 /* By hand: PEM or DER for an address; pinned. */

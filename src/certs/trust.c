@@ -288,9 +288,9 @@ certs_trust_judge(struct certs_anchors *a, X509 *x, STACK_OF(X509) *extra,
         judge(out, CERTS_ADDRESS, "is for another address");
 }
 
-struct smime_trust *
-certs_trust_report(struct certs_anchors *a, const struct smime_report *r,
-                   int64_t at, size_t *n_out)
+static struct smime_trust *
+trust_signers(struct certs_anchors *a, const struct smime_report *r,
+              int64_t at, size_t *n_out)
 {
     struct smime_trust *list = NULL;
     size_t n = 0;
@@ -317,4 +317,23 @@ certs_trust_report(struct certs_anchors *a, const struct smime_report *r,
         }
     *n_out = n;
     return list;
+}
+
+struct smime_trust *
+certs_trust_report(struct certs_anchors *a, struct smime_report *r,
+                   int64_t at, size_t *n_out)
+{
+    struct smime_verdict v;
+    struct smime_trust *list;
+
+    if (r->other_from) {
+        smime_report_turn(r);
+        list = trust_signers(a, r, at, n_out);
+        smime_judge(r, list, *n_out, at, &v);
+        if (v.result == SMIME_PASS)
+            return list;
+        free(list);
+        smime_report_turn(r);
+    }
+    return trust_signers(a, r, at, n_out);
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/slice.h"
 
 struct accounts;
 struct control_server;
@@ -47,5 +48,14 @@ int control_server_new(const struct control_server_config *,
                        struct control_server **out, struct err *e);
 void control_server_free(struct control_server **);
 void control_server_settings(struct control_server *, const struct settings *);
+
+/* One request line (without its end) without a socket, for sealpostctl where
+ * no daemon runs: of `config` only loop, crypto, accounts and settings are
+ * used. Turns the loop until the answer is there; answer_out gets its line.
+ * Not for "status", "reload" and what needs a running outbox. -1 only when
+ * the answer does not fit. */
+struct buf;
+int control_alone(const struct control_server_config *, struct slice request,
+                  struct buf *answer_out);
 
 #endif

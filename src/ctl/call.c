@@ -139,44 +139,127 @@ answer_take(struct buf *line, json_t **out, struct err *e)
     return -1;
 }
 
-int
-ctl_call(struct ctl *c, const char *command, struct json_t *args,
-         struct json_t **out, struct err *e)
+static char *
+request_line(const json_t *args, size_t *len_out, struct err *e)
 {
-    struct buf line = BUF_INIT(LINE_MAX_BYTES);
-    char *text = NULL;
-    size_t len = 0;
-    int fd = -1, rc = -1;
+    char *text = json_dumps(args, JSON_COMPACT);
 
-    if (!args)
-        args = json_object();
-    json_object_set_new(args, "command", json_string(command));
-    if (ctl_settings(c, false, e) == 0) {
-        fd = line_open(c->settings->control);
-        if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED)) {
-            c->status = CTL_NO_DAEMON;
-            err_set(e, E_RETRY, "no sealpostd listens on %s: start it, or "
-                    "name its configuration with -c", c->settings->control);
-        } else if (fd < 0) {
-            err_errno(e, E_DENIED, errno, "%s", c->settings->control);
-        } else {
-            text = json_dumps(args, JSON_COMPACT);
-            len = text ? strlen(text) : 0;
-            if (len)
-                text[len] = '\n'; /* in the place of its end */
-            rc = text && line_write(fd, text, len + 1, e) == 0 &&
-                         line_read(fd, &line, e) == 0
-                     ? answer_take(&line, out, e)
-                     : -1;
-        }
+    if (!text) {
+        err_set(e, E_INPUT, "what was given is no UTF-8");
+        return NULL;
     }
+    *len_out = strlen(text);
+    return text;
+}
+
+static int
+line_talk(int fd, char *text, size_t len, struct buf *answer, struct err *e)
+{
+    int rc;
+
+    text[len] = '\n'; /* in the place of its end */
+    rc = line_write(fd, text, len + 1, e) || line_read(fd, answer, e) ? -1 : 0;
+    text[len] = '\0';
+    return rc;
+}
+
+/* To the daemon; without one, alone where that may be. */
+static int
+ask(struct ctl *c, const json_t *args, bool anyway, struct buf *answer,
+    struct err *e)
+{
+    const char *account = json_string_value(json_object_get(args, "account"));
+    int fd = line_open(c->settings->control), rc = -1;
+    size_t len = 0;
+    char *text;
+
+    if (fd < 0 && errno != ENOENT && errno != ECONNREFUSED)
+        return err_errno(e, E_DENIED, errno, "%s", c->settings->control);
+    if (fd < 0 && !anyway) {
+        c->status = CTL_NO_DAEMON;
+        return err_set(e, E_RETRY, "no sealpostd listens on %s: start it, or "
+                       "name its configuration with -c", c->settings->control);
+    }
+    text = request_line(args, &len, e);
+    if (text && fd >= 0)
+        rc = line_talk(fd, text, len, answer, e);
+    else if (text)
+        rc = ctl_alone(c, account, slice_make(text, len), answer, e);
     if (fd >= 0)
         close(fd);
     if (text) {
         mem_wipe(text, len);
         free(text);
     }
+    return rc;
+}
+
+static int
+call(struct ctl *c, const char *command, json_t *args, bool anyway,
+     json_t **out, struct err *e)
+{
+    struct buf answer = BUF_INIT(LINE_MAX_BYTES + 65536);
+    int rc = -1;
+
+    if (!args)
+        args = json_object();
+    json_object_set_new(args, "command", json_string(command));
+    if (ctl_settings(c, false, e) == 0 &&
+        ask(c, args, anyway, &answer, e) == 0)
+        rc = answer_take(&answer, out, e);
     json_decref(args);
-    buf_wipe(&line);
+    buf_wipe(&answer);
+    return rc;
+}
+
+int
+ctl_call(struct ctl *c, const char *command, struct json_t *args,
+         struct json_t **out, struct err *e)
+{
+    return call(c, command, args, false, out, e);
+}
+
+int
+ctl_call_anyway(struct ctl *c, const char *command, struct json_t *args,
+                struct json_t **out, struct err *e)
+{
+    return call(c, command, args, true, out, e);
+}
+
+/* What the answer says is to be sent to go on: members, or a number as
+ * "after". */
+static void
+next_take(json_t *args, const json_t *next)
+{
+    if (json_is_object(next))
+        json_object_update(args, (json_t *)(uintptr_t)next);
+    else
+        json_object_set(args, "after", (json_t *)(uintptr_t)next);
+}
+
+int
+ctl_call_rows(struct ctl *c, const char *command, struct json_t *args,
+              struct json_t **rows_out, struct err *e)
+{
+    json_t *rows = json_array(), *page = NULL;
+    int rc;
+
+    if (!args)
+        args = json_object();
+    while ((rc = call(c, command, json_copy(args), true, &page, e)) == 0) {
+        json_array_extend(rows, json_object_get(page, "rows"));
+        if (!json_object_get(page, "next") ||
+            json_is_null(json_object_get(page, "next")))
+            break;
+        next_take(args, json_object_get(page, "next"));
+        json_decref(page);
+        page = NULL;
+    }
+    json_decref(page);
+    json_decref(args);
+    if (rc)
+        json_decref(rows);
+    else
+        *rows_out = rows;
     return rc;
 }

@@ -81,8 +81,9 @@ secret_drop(struct adding *a, const char *what)
     free(name);
 }
 
+/* As the daemon's user, who has to read them. */
 static int
-secrets_put(struct adding *a, struct err *e)
+secrets_put_inside(struct adding *a, struct err *e)
 {
     const struct settings *s = a->c->settings;
     char hash[SECRETS_HASH_SIZE];
@@ -97,6 +98,17 @@ secrets_put(struct adding *a, struct err *e)
         secret_put(a, "password", secret_slice(&a->password), e))
         return -1;
     return 0;
+}
+
+static int
+secrets_put(struct adding *a, struct err *e)
+{
+    int rc = ctl_rights_enter(a->c, e);
+
+    if (rc == 0)
+        rc = secrets_put_inside(a, e);
+    ctl_rights_back();
+    return rc;
 }
 
 static void
@@ -226,8 +238,11 @@ ctl_cmd_account_add(struct ctl *c, struct err *e)
     rc = (has_command(c) ? 0 : upstream_password(&a, e)) ||
          local_password(&a, e) || secrets_put(&a, e);
     if (rc == 0 && block_append(&a, e)) {
-        secret_drop(&a, "local-password");
-        secret_drop(&a, "password");
+        if (ctl_rights_enter(c, NULL) == 0) {
+            secret_drop(&a, "local-password");
+            secret_drop(&a, "password");
+        }
+        ctl_rights_back();
         rc = -1;
     }
     if (rc == 0 && daemon_reload(c, &running, e))

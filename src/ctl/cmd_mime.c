@@ -8,7 +8,9 @@
 
 #include <jansson.h>
 
+#include "base/code.h"
 #include "base/mem.h"
+#include "mime/encoding.h"
 #include "mime/imap.h"
 #include "mime/message.h"
 #include "mime/write.h"
@@ -95,6 +97,22 @@ tree_json(const struct mime_part *p)
     return o;
 }
 
+/* IMAP text; beside it the very bytes where they are no UTF-8. */
+static void
+imap_set(json_t *o, const char *key, struct slice text)
+{
+    struct buf coded = BUF_INIT(BUF_OURS);
+    char name[40];
+
+    json_object_set_new(o, key, ctl_json_text(text));
+    if (mime_is_utf8(text))
+        return;
+    snprintf(name, sizeof name, "%s_base64", key);
+    code_base64_write(&coded, text, 0);
+    json_object_set_new(o, name, json_stringn(coded.data, coded.len));
+    buf_clear(&coded);
+}
+
 static json_t *
 message_json(const struct mime_message *m, struct err *e)
 {
@@ -116,11 +134,9 @@ message_json(const struct mime_message *m, struct err *e)
         json_object_set_new(o, "parts",
                             json_integer(mime_message_parts(m)));
         json_object_set_new(o, "cut", json_boolean(mime_message_is_cut(m)));
-        json_object_set_new(o, "envelope",
-                            ctl_json_text(buf_slice(&envelope)));
-        json_object_set_new(o, "bodystructure",
-                            ctl_json_text(buf_slice(&structure)));
-        json_object_set_new(o, "body", ctl_json_text(buf_slice(&body)));
+        imap_set(o, "envelope", buf_slice(&envelope));
+        imap_set(o, "bodystructure", buf_slice(&structure));
+        imap_set(o, "body", buf_slice(&body));
         json_object_set_new(o, "tree", tree_json(root));
     }
     buf_clear(&envelope);
@@ -140,7 +156,8 @@ show_part(const json_t *o, unsigned depth, FILE *to)
     ctl_text(o, "section", section, sizeof section);
     fprintf(to, "%s  ", strcmp(section, "-") == 0 ? "(all)" : section);
     ctl_put(to, slice_of(ctl_text(o, "type", name, sizeof name)), false);
-    fprintf(to, "  %s bytes, %s lines, ", ctl_text(o, "size", size, sizeof size),
+    fprintf(to, "  %s bytes, %s lines, ",
+            ctl_text(o, "size", size, sizeof size),
             ctl_text(o, "lines", lines, sizeof lines));
     ctl_put(to, slice_of(ctl_text(o, "encoding", name, sizeof name)), false);
     if (json_is_string(json_object_get(o, "filename"))) {

@@ -135,8 +135,29 @@ int ctl_at(const struct ctl *, int64_t *out, struct err *e);
  * is taken). *out is the result. CTL_NO_DAEMON when none listens. */
 int ctl_call(struct ctl *, const char *command, struct json_t *args_take,
              struct json_t **out, struct err *e);
+/* The same, or where no daemon runs by the daemon's code in this process. */
+int ctl_call_anyway(struct ctl *, const char *command,
+                    struct json_t *args_take, struct json_t **out,
+                    struct err *e);
+/* All pages of a list: result.rows, asked for until result.next is null. */
+int ctl_call_rows(struct ctl *, const char *command, struct json_t *args_take,
+                  struct json_t **rows_out, struct err *e);
 /* Does a daemon listen on the control socket? */
 bool ctl_daemon_runs(struct ctl *);
+
+/* ---- alone.c ---- */
+
+/* Opens the account that the request names (all of them when none is) and
+ * runs it. */
+int ctl_alone(struct ctl *, const char *account, struct slice request,
+              struct buf *answer_out, struct err *e);
+
+/* ---- rights.c ---- */
+
+/* Started as root with a run_as that exists, what follows touches files of
+ * the daemon as its user; back ends that. Nothing for anybody else. */
+int ctl_rights_enter(struct ctl *, struct err *e);
+void ctl_rights_back(void);
 
 /* ---- the configuration ---- */
 
@@ -154,6 +175,25 @@ int ctl_cmd_config_show(struct ctl *, struct err *e);
 int ctl_cmd_account_add(struct ctl *, struct err *e);
 int ctl_cmd_account_list(struct ctl *, struct err *e);
 int ctl_cmd_account_password(struct ctl *, struct err *e);
+int ctl_cmd_cert_accept(struct ctl *, struct err *e);
+int ctl_cmd_cert_add(struct ctl *, struct err *e);
+int ctl_cmd_cert_list(struct ctl *, struct err *e);
+int ctl_cmd_cert_refuse(struct ctl *, struct err *e);
+int ctl_cmd_cert_remove(struct ctl *, struct err *e);
+int ctl_cmd_cert_show(struct ctl *, struct err *e);
+int ctl_cmd_folder_list(struct ctl *, struct err *e);
+int ctl_cmd_key_import(struct ctl *, struct err *e);
+int ctl_cmd_key_list(struct ctl *, struct err *e);
+int ctl_cmd_key_remove(struct ctl *, struct err *e);
+int ctl_cmd_policy(struct ctl *, struct err *e);
+int ctl_cmd_queue_delete(struct ctl *, struct err *e);
+int ctl_cmd_queue_hold(struct ctl *, struct err *e);
+int ctl_cmd_queue_list(struct ctl *, struct err *e);
+int ctl_cmd_queue_release(struct ctl *, struct err *e);
+int ctl_cmd_queue_retry(struct ctl *, struct err *e);
+int ctl_cmd_queue_show(struct ctl *, struct err *e);
+int ctl_cmd_reload(struct ctl *, struct err *e);
+int ctl_cmd_status(struct ctl *, struct err *e);
 
 extern const struct ctl_command ctl_commands[];
 

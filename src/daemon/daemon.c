@@ -101,6 +101,19 @@ start_accounts(struct daemon *d, struct err *e)
     return accounts_new(&c, &d->accounts, e);
 }
 
+static size_t
+imap_clients(void *arg)
+{
+    (void)arg;
+    return 0; /* no IMAP door yet */
+}
+
+static size_t
+smtp_clients(void *arg)
+{
+    return smtp_server_clients(((struct daemon *)arg)->smtp);
+}
+
 static int
 start_doors(struct daemon *d, struct err *e)
 {
@@ -108,10 +121,21 @@ start_doors(struct daemon *d, struct err *e)
                                       .accounts = d->accounts,
                                       .tls = d->tls,
                                       .settings = d->settings};
+    struct control_server_config control = {
+        .loop = d->loop,
+        .crypto = d->crypto,
+        .accounts = d->accounts,
+        .settings = d->settings,
+        .daemon = {.reload = signals_reload,
+                   .listeners = ports_tell,
+                   .imap_clients = imap_clients,
+                   .smtp_clients = smtp_clients,
+                   .fingerprint = d->fingerprint,
+                   .arg = d},
+    };
 
-    (void)e;
     d->smtp = smtp_server_new(&smtp);
-    return 0;
+    return control_server_new(&control, &d->control, e);
 }
 
 static void
@@ -163,6 +187,7 @@ daemon_stop(struct daemon *d)
         notify_stopping();
     signals_stop(d);
     ports_close(d);
+    control_server_free(&d->control);
     smtp_server_free(&d->smtp);
     accounts_free(&d->accounts);
     worker_free(&d->crypto);

@@ -9,3 +9,10 @@ libsp_daemon_a_SOURCES = \
 	src/daemon/ports.c \
 	src/daemon/private.h \
 	src/daemon/signals.c
+
+sbin_PROGRAMS += sealpostd
+sealpostd_SOURCES = src/daemon/main.c
+sealpostd_LDADD = libsp_daemon.a $(LINK_6)
+
+TESTS += tests/unit/test_daemon.py
+EXTRA_DIST += tests/unit/test_daemon.py

@@ -62,6 +62,7 @@ reload(struct daemon *d, struct err *e)
         return err_add(e, "the new settings are in force only in part");
     }
     smtp_server_settings(d->smtp, now);
+    control_server_settings(d->control, now);
     d->settings = now;
     daemon_log_settings(d);
     if (old != d->boot)

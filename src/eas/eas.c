@@ -234,7 +234,9 @@ eas_status_view(const struct eas *eas, struct eas_status_view *out)
     int64_t left = eas->hold_until - now_ms();
 
     *out = (struct eas_status_view){.version = eas->state.version,
-                                    .url = eas_url_now(eas)};
+                                    .url = eas_url_now(eas),
+                                    .policy_known = eas->has_policy ||
+                                                    eas->state.no_policy};
     LIST_EACH(&eas->waiting, node, after)
         out->waiting++;
     LIST_EACH(&eas->running, node, after) {

@@ -82,6 +82,8 @@ struct eas_status_view {
     bool pinging;
     int64_t held_until; /* unix time of the end of a throttle, 0: none */
     struct err stopped; /* code E_NONE: runs */
+    bool policy_known;  /* eas_policy() tells all there is; if not, the next
+                           command connects and learns it first */
 };
 void eas_status_view(const struct eas *, struct eas_status_view *out);
 
@@ -264,6 +266,11 @@ struct eas_mail {
     const char *client_id; /* at most 40 characters, the same at each try */
     bool save_in_sent;
     struct slice mime;     /* borrowed until done */
+    /* Asked each time right before the request goes out, also when it is
+     * repeated after a new policy was acknowledged: -1 ends the command with
+     * this error, unsent. May be NULL. */
+    int (*may_go)(void *arg, struct err *e);
+    void *may_go_arg;
 };
 struct eas_send_answer {
     int status, reaction; /* 1: accepted. 118: this ClientId was sent before */

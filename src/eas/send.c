@@ -19,6 +19,8 @@ struct send_call {
     char *client_id;
     bool save;
     struct slice mime;
+    int (*may_go)(void *arg, struct err *e);
+    void *may_go_arg;
     struct eas_send_answer *out;
 };
 
@@ -28,7 +30,8 @@ send_build(struct eas_call *c, struct err *e)
     struct send_call *s = (struct send_call *)c;
     struct wbxml_writer *w = &c->req.w;
 
-    (void)e;
+    if (s->may_go && s->may_go(s->may_go_arg, e))
+        return -1;
     c->req.payload = s->mime;
     c->req.stall_ms = STALL_MS;
     wbxml_write_start(w, COMPOSE_SEND_MAIL);
@@ -109,5 +112,7 @@ eas_send(struct eas *eas, const struct eas_mail *mail,
     s->client_id = xstrdup(mail->client_id);
     s->save = mail->save_in_sent;
     s->mime = mail->mime;
+    s->may_go = mail->may_go;
+    s->may_go_arg = mail->may_go_arg;
     return eas_call_start(&s->call, done, arg);
 }

@@ -146,6 +146,17 @@ mime_charset_known(const char *charset)
     return true;
 }
 
+/* What iconv kept back: a letter that a combining mark might follow. */
+static int
+convert_end(iconv_t cd, struct buf *out)
+{
+    char chunk[64], *dst = chunk;
+    size_t room = sizeof(chunk);
+
+    iconv(cd, NULL, NULL, &dst, &room);
+    return buf_add(out, chunk, (size_t)(dst - chunk));
+}
+
 static int
 convert(iconv_t cd, struct slice in, struct buf *out)
 {
@@ -162,15 +173,15 @@ convert(iconv_t cd, struct slice in, struct buf *out)
             return -1;
         if (why == E2BIG || why == 0)
             continue;
-        if (buf_adds(out, "\xef\xbf\xbd") < 0) /* U+FFFD */
+        if (convert_end(cd, out) < 0 ||
+            buf_adds(out, "\xef\xbf\xbd") < 0) /* U+FFFD */
             return -1;
         if (why != EILSEQ)
             break; /* a sequence cut at the end */
         src++;
         left--;
-        iconv(cd, NULL, NULL, NULL, NULL);
     }
-    return 0;
+    return convert_end(cd, out);
 }
 
 int

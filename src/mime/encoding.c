@@ -226,8 +226,9 @@ qp_must(struct slice in, size_t i, bool line_end, size_t column)
         return true;
     if (column > 0)
         return false;
-    /* mbox writers and SMTP dots */
-    return c == '.' || slice_starts(slice_from(in, i), "From ");
+    /* mbox writers, SMTP dots, and the delimiters of a multipart around */
+    return c == '.' || slice_starts(slice_from(in, i), "From ") ||
+           slice_starts(slice_from(in, i), "--");
 }
 
 int

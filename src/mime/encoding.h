@@ -30,8 +30,8 @@ int mime_decode(enum mime_encoding enc, struct slice in, struct buf *out);
 /* 76 columns, CRLF after each line. */
 int mime_encode_base64(struct slice in, struct buf *out);
 /* Fit for signing (RFC 8551 section 3.1.3): CRLF stays a line end when
- * `text`, else CR and LF are encoded; blanks at line ends, "From " and a
- * single "." at line starts are encoded; lines of at most 76. */
+ * `text`, else CR and LF are encoded; blanks at line ends, "From ",
+ * "--" and a "." at line starts are encoded; lines of at most 76. */
 int mime_encode_qp(struct slice in, bool text, struct buf *out);
 
 /* Valid UTF-8 of any charset. Unknown charsets and bad bytes: what is UTF-8

@@ -230,8 +230,10 @@ part_close(struct split *s, struct mime_part *p, size_t end)
 
     p->end = end < p->body ? p->body : end;
     p->body_lines = s->lines > first ? s->lines - first : 0;
-    /* The delimiter took the line end of an empty last line. */
-    if (p->body_lines > 0 && s->last_at == s->last_end)
+    /* The delimiter took the line end of an empty last line (unless that
+     * line is the end of a header within). */
+    if (p->body_lines > 0 && s->last_at == s->last_end &&
+        p->end <= s->last_end)
         p->body_lines--;
     if (p->end == p->body)
         p->body_lines = 0;

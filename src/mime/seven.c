@@ -9,13 +9,14 @@
 #include <string.h>
 
 #include "mime/encoding.h"
+#include "mime/header.h"
 #include "mime/message.h"
 
 #define LINE_MAX_BYTES 998
 
 /* What the bytes of a leaf hold. */
 struct traits {
-    bool high, zero, long_line, blank_end, from;
+    bool high, zero, long_line, blank_end, from, bare, bare_cr;
     size_t highs;
 };
 
@@ -32,6 +33,10 @@ look(struct slice s)
             t.long_line = t.long_line || i - start > LINE_MAX_BYTES;
             if (i > start && (s.p[i - 1] == ' ' || s.p[i - 1] == '\t'))
                 t.blank_end = true;
+            if (i < s.n && c == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
+                t.bare = t.bare_cr = true;
+            if (i < s.n && c == '\n' && (i == 0 || s.p[i - 1] != '\r'))
+                t.bare = true;
             start = i + 1;
             continue;
         }
@@ -55,6 +60,10 @@ leaf_needs(const struct mime_part *p, const struct traits *t)
 {
     if (t->high || t->zero || t->long_line)
         return true;
+    if (p->encoding == MIME_BINARY && t->bare && !mime_part_is(p, "text", NULL))
+        return true; /* bytes, not lines */
+    if (p->encoding == MIME_QP && t->bare_cr)
+        return true; /* "=" CR is text, "=" CRLF is none */
     return is_plain(p->encoding) && (t->blank_end || t->from);
 }
 
@@ -125,6 +134,17 @@ is_sealed(const struct mime_part *p)
            mime_part_is(p, "multipart", "encrypted");
 }
 
+/* A header section can end without one, when a line comes that is no field. */
+static bool
+has_empty_line(struct slice head)
+{
+    struct mime_field f;
+
+    while (mime_field_next(&head, &f))
+        ;
+    return head.n > 0;
+}
+
 /* Adds what p needs changed and moves *pos behind it. Returns whether the
  * walk goes into p (1), past it (0), or fails. */
 static int
@@ -143,13 +163,19 @@ convert_part(const struct mime_message *m, const struct mime_part *p,
         return 0;
     }
     if (p->child != NULL) {
-        if (p->encoding == MIME_7BIT)
+        bool seven = p->encoding == MIME_7BIT;
+
+        if (seven && has_empty_line(mime_part_head(m, p)))
             return 1;
         mime_write_crlf(slice_cut(raw, *pos, p->head), out);
-        if (write_head(mime_part_head(m, p), "7bit", out, e) < 0)
-            return -1;
         *pos = p->body;
-        return 1;
+        /* Without an empty line, fields that its inside gets would be its. */
+        if (seven) {
+            mime_write_crlf(mime_part_head(m, p), out);
+            buf_adds(out, "\r\n");
+            return 1;
+        }
+        return write_head(mime_part_head(m, p), "7bit", out, e) < 0 ? -1 : 1;
     }
     t = look(mime_part_body(m, p));
     if (!leaf_needs(p, &t)) {

@@ -209,12 +209,13 @@ words_write(struct slice in, bool base64, size_t column, struct buf *out)
 static bool
 needs_words(struct slice in, bool phrase)
 {
-    size_t i;
+    size_t i, run = 0;
 
     for (i = 0; i < in.n; i++) {
         unsigned char c = (unsigned char)in.p[i];
 
-        if (c > 126 || c < 32)
+        run = c == ' ' ? 0 : run + 1;
+        if (c > 126 || c < 32 || run > 900)
             return true;
         if (c == '=' && i + 1 < in.n && in.p[i + 1] == '?')
             return true;

@@ -62,6 +62,23 @@ mime_write_raw(const char *name, struct slice value, struct buf *out)
     return buf_adds(out, "\r\n");
 }
 
+/* ASCII that no reader takes for encoded words, and that fits into lines. */
+static bool
+is_foldable(struct slice s)
+{
+    size_t run = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] > 127 ||
+            (s.p[i] == '=' && i + 1 < s.n && s.p[i + 1] == '?'))
+            return false;
+        run = s.p[i] == ' ' ? 0 : run + 1;
+        if (run > 900)
+            return false; /* RFC 5322 section 2.1.1: lines of 998 */
+    }
+    return true;
+}
+
 int
 mime_write_field(const char *name, struct slice utf8, struct buf *out)
 {
@@ -72,11 +89,7 @@ mime_write_field(const char *name, struct slice utf8, struct buf *out)
     buf_addf(out, "%s: ", name);
     mime_charset_utf8(NULL, buf_slice(&text), &clean);
     buf_reset(&text);
-    if (mime_is_ascii(buf_slice(&clean)) && clean.len < 900 &&
-        (clean.len == 0 || strstr(clean.data, "=?") == NULL))
-        fold(buf_slice(&clean), column, out);
-    else if (mime_is_ascii(buf_slice(&clean)) &&
-             strstr(clean.data, "=?") == NULL)
+    if (is_foldable(buf_slice(&clean)))
         fold(buf_slice(&clean), column, out);
     else
         mime_words_encode(buf_slice(&clean), false, column, out);
@@ -85,58 +98,122 @@ mime_write_field(const char *name, struct slice utf8, struct buf *out)
     return buf_adds(out, "\r\n");
 }
 
+/* Is it encoded words already, and nothing but those? A name like
+ * "=?x?= <eve@example.org>, =?y?=" must not come out of its quotes. */
+static bool
+is_words(struct slice s)
+{
+    struct slice word;
+
+    if (s.n == 0)
+        return false;
+    while (slice_next(&s, ' ', &word)) {
+        size_t marks = 0;
+
+        if (word.n == 0)
+            continue;
+        if (word.n < 8 || !slice_starts(word, "=?") || !slice_ends(word, "?="))
+            return false;
+        for (size_t i = 0; i < word.n; i++) {
+            if (word.p[i] < 33 || word.p[i] > 126 ||
+                strchr("()<>[]:;@\\,\"", word.p[i]))
+                return false;
+            marks += word.p[i] == '?';
+        }
+        if (marks != 4)
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_atoms(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != ' ' && !ascii_is_alpha((unsigned char)s.p[i]) &&
+            !ascii_is_digit((unsigned char)s.p[i]) &&
+            strchr("!#$%&'*+-/=?^_`{|}~", s.p[i]) == NULL)
+            return false;
+    return s.n > 0;
+}
+
+static void
+add_quoted(struct slice s, struct buf *out)
+{
+    buf_addc(out, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, s.p[i]);
+    }
+    buf_addc(out, '"');
+}
+
 /* A display name: atoms, a quoted string, or encoded words. */
 static void
 add_name(const char *name, size_t column, struct buf *out)
 {
     struct buf text = BUF_INIT(BUF_OURS), utf8 = BUF_INIT(BUF_OURS);
     struct slice s;
-    size_t i;
 
     one_line(slice_of(name), &text);
     mime_charset_utf8(NULL, buf_slice(&text), &utf8);
     s = buf_slice(&utf8);
-    if (!mime_is_ascii(s)) {
+    if (!mime_is_ascii(s))
         mime_words_encode(s, true, column, out);
-    } else if (s.n > 2 && slice_starts(s, "=?") && slice_ends(s, "?=")) {
-        buf_add_slice(out, s); /* encoded already */
-    } else {
-        for (i = 0; i < s.n; i++)
-            if (s.p[i] != ' ' && !ascii_is_alpha((unsigned char)s.p[i]) &&
-                !ascii_is_digit((unsigned char)s.p[i]) &&
-                strchr("!#$%&'*+-/=?^_`{|}~", s.p[i]) == NULL)
-                break;
-        if (i < s.n)
-            buf_addc(out, '"');
-        for (size_t k = 0; k < s.n; k++) {
-            if (i < s.n && (s.p[k] == '"' || s.p[k] == '\\'))
-                buf_addc(out, '\\');
-            buf_addc(out, s.p[k]);
-        }
-        if (i < s.n)
-            buf_addc(out, '"');
-    }
+    else if (is_words(s) || is_atoms(s))
+        buf_add_slice(out, s);
+    else
+        add_quoted(s, out);
     buf_clear(&text);
     buf_clear(&utf8);
+}
+
+/* Nothing in it that would end the address. A literal may hold colons. */
+static bool
+is_safe_domain(struct slice d)
+{
+    bool literal = slice_starts(d, "[") && slice_ends(d, "]") && d.n > 2;
+
+    if (literal)
+        d = slice_cut(d, 1, d.n - 1);
+    for (size_t i = 0; i < d.n; i++) {
+        unsigned char c = (unsigned char)d.p[i];
+
+        if (c <= 32 || c == 127 || strchr("()<>[]@\\,;\"", c) != NULL ||
+            (c == ':' && !literal))
+            return false;
+    }
+    return true;
+}
+
+static void
+add_spec(const struct mime_address *a, struct buf *out)
+{
+    struct buf spec = BUF_INIT(BUF_OURS);
+
+    if (is_safe_domain(slice_of(a->domain))) {
+        mime_address_spec(a, &spec);
+        one_line(buf_slice(&spec), out);
+    } else {
+        /* As a local part alone it is nobody, and adds nobody. */
+        buf_addf(&spec, "%s@%s", a->local, a->domain);
+        add_quoted(buf_slice(&spec), out);
+    }
+    buf_clear(&spec);
 }
 
 static void
 add_address(const struct mime_address *a, size_t column, struct buf *out)
 {
-    struct buf spec = BUF_INIT(BUF_OURS), clean = BUF_INIT(BUF_OURS);
-
-    mime_address_spec(a, &spec);
-    one_line(buf_slice(&spec), &clean);
-    if (a->name != NULL && a->name[0] != '\0') {
-        add_name(a->name, column, out);
-        buf_adds(out, " <");
-        buf_add_slice(out, buf_slice(&clean));
-        buf_addc(out, '>');
-    } else {
-        buf_add_slice(out, buf_slice(&clean));
+    if (a->name == NULL || a->name[0] == '\0') {
+        add_spec(a, out);
+        return;
     }
-    buf_clear(&spec);
-    buf_clear(&clean);
+    add_name(a->name, column, out);
+    buf_adds(out, " <");
+    add_spec(a, out);
+    buf_addc(out, '>');
 }
 
 int

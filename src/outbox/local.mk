@@ -1,2 +1,19 @@
 noinst_LIBRARIES += libsp_outbox.a
-libsp_outbox_a_SOURCES = src/outbox/outbox.h
+libsp_outbox_a_SOURCES = \
+	src/outbox/deliver.c src/outbox/envelope.c \
+	src/outbox/outbox.c src/outbox/outbox.h \
+	src/outbox/policy.c src/outbox/private.h \
+	src/outbox/report.c src/outbox/seal.c \
+	src/outbox/send.c src/outbox/sent.c \
+	src/outbox/submit.c src/outbox/wish.c
+
+check_PROGRAMS += tests/unit/test_outbox
+TESTS += tests/unit/test_outbox
+tests_unit_test_outbox_SOURCES = tests/unit/test_outbox.c
+tests_unit_test_outbox_LDADD = libsp_test.a $(LINK_4)
+
+check_PROGRAMS += tests/unit/test_outbox_flow
+TESTS += tests/unit/test_outbox_flow
+tests_unit_test_outbox_flow_SOURCES = tests/unit/test_outbox_flow.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_outbox_flow_LDADD = libsp_test.a $(LINK_4)

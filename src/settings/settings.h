@@ -113,6 +113,7 @@ struct settings_account {
     enum settings_locked locked;
     enum settings_newline bare_newline;
     unsigned lookup_timeout; /* for one look for certificates */
+    unsigned lookup_wait;    /* for a source that is away (if-possible) */
     uint64_t max_message_size;
     unsigned max_recipients;
     unsigned max_messages_per_minute; /* 0: no limit */

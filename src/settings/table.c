@@ -63,7 +63,7 @@ static const struct setting_word words_append[] = {
     {NULL, 0, false}};
 static const struct setting_word words_from[] = {
     {"enforce", SETTINGS_FROM_ENFORCE, false},
-    {"rewrite", SETTINGS_FROM_REWRITE, UNBUILT},
+    {"rewrite", SETTINGS_FROM_REWRITE, false},
     {"allow", SETTINGS_FROM_ALLOW, false},
     {NULL, 0, false}};
 static const struct setting_word words_sign[] = {
@@ -75,7 +75,7 @@ static const struct setting_word words_encrypt[] = {
     {"ask", SETTINGS_ASK, false},
     {"always", SETTINGS_ALWAYS, false},
     {"never", SETTINGS_NEVER, false},
-    {"if-possible", SETTINGS_IF_POSSIBLE, UNBUILT},
+    {"if-possible", SETTINGS_IF_POSSIBLE, false},
     {NULL, 0, false}};
 static const struct setting_word words_missing[] = {
     {"reject", SETTINGS_MISSING_REJECT, false},
@@ -90,7 +90,7 @@ static const struct setting_word words_override[] = {
     {NULL, 0, false}};
 static const struct setting_word words_protect[] = {
     {"auto", SETTINGS_PROTECT_AUTO, false},
-    {"hide", SETTINGS_PROTECT_HIDE, UNBUILT},
+    {"hide", SETTINGS_PROTECT_HIDE, false},
     {"copy", SETTINGS_PROTECT_COPY, false},
     {"off", SETTINGS_PROTECT_OFF, false},
     {NULL, 0, false}};
@@ -100,7 +100,7 @@ static const struct setting_word words_signature[] = {
     {NULL, 0, false}};
 static const struct setting_word words_locked[] = {
     {"refuse", SETTINGS_LOCKED_REFUSE, false},
-    {"queue", SETTINGS_LOCKED_QUEUE, UNBUILT},
+    {"queue", SETTINGS_LOCKED_QUEUE, false},
     {NULL, 0, false}};
 static const struct setting_word words_newline[] = {
     {"normalize", SETTINGS_NEWLINE_NORMALIZE, false},
@@ -276,7 +276,7 @@ const struct setting settings_table[] = {
      "encryption to extra certificates", false},
     {"announce_gcm", SETTING_BOOL, A(announce_gcm), "no", words_bool, 0, 0,
      NULL, false},
-    {"allow_weak", SETTING_BOOL, A(allow_weak), "no", words_bool, 0, 0, NULL,
+    {"allow_weak", SETTING_BOOL, A(allow_weak), "no", words_no, 0, 0, NULL,
      false},
     {"subject_wishes", SETTING_BOOL, A_NO, "yes", words_yes, 0, 0, NULL,
      false},
@@ -290,8 +290,8 @@ const struct setting settings_table[] = {
      NULL, false},
     {"locked", SETTING_WORD, A(locked), "refuse", words_locked, 0, 0, NULL,
      false},
-    {"lookup_wait", SETTING_TIME, A_NO, "15m", NULL, 0, DAY,
-     "waiting for certificates in the queue", false},
+    {"lookup_wait", SETTING_TIME, A(lookup_wait), "15m", NULL, 0, DAY, NULL,
+     false},
     {"lookup_timeout", SETTING_TIME, A(lookup_timeout), "20s", NULL, 1,
      5 * MINUTE, NULL, false},
     {"reports", SETTING_WORD, A_NO, "local", words_reports, 0, 0, NULL,

@@ -326,35 +326,47 @@ one_address(struct slice header, const char *name)
     return out;
 }
 
-/* Header protection holds when the payload root says so, each of the fields
- * stands once, and its From is the outer From. */
-static bool
-is_protected(struct smime_report *r, struct slice outer, struct slice inner)
+enum protection {
+    PROTECT_NONE,
+    PROTECT_FROM, /* but for a From that is not the outer one: it counts only
+                     when its signer is trusted (RFC 9788 section 4.4) */
+    PROTECT_ALL,
+};
+
+/* Header protection holds when the payload root says so and each of the
+ * fields stands once. */
+static enum protection
+protection_of(struct smime_report *r, struct slice outer, struct slice inner)
 {
     static const char *const once[] = {"From", "Sender", "Date", "Subject",
                                        "Message-ID", "To", "Cc"};
     struct mime_message *m = NULL;
+    enum protection found = PROTECT_FROM;
     struct err e;
     const char *hp;
     char *a, *b;
     bool yes;
 
     if (mime_message_parse(inner, NULL, &m, &e))
-        return false;
+        return PROTECT_NONE;
     hp = mime_part_param(mime_message_root(m), "hp");
     yes = hp && (ascii_icmp(hp, "clear") == 0 || ascii_icmp(hp, "cipher") == 0);
     mime_message_free(&m);
     for (size_t i = 0; yes && i < ARRAY_LEN(once); i++)
         r->headers_broken |= mime_header_count(inner, once[i]) > 1;
-    yes = yes && !r->headers_broken;
-    if (!yes || !mime_header_count(inner, "From"))
-        return yes;
+    if (!yes || r->headers_broken)
+        return PROTECT_NONE;
+    if (!mime_header_count(inner, "From"))
+        return PROTECT_ALL;
     a = one_address(outer, "From");
     b = one_address(inner, "From");
-    yes = a && b && mime_address_equal(a, b);
+    if (!b)
+        found = PROTECT_NONE;
+    else if (a && mime_address_equal(a, b))
+        found = PROTECT_ALL;
     free(a);
     free(b);
-    return yes;
+    return found;
 }
 
 static int
@@ -398,6 +410,49 @@ write_payload(struct slice entity, struct buf *out)
     return rc ? rc : buf_add_slice(out, slice_from(entity, head));
 }
 
+/* The message as a reader gets it, with or without the protected header. */
+static int
+show_as(const struct peel *p, struct slice mime, bool protect,
+        struct buf *out)
+{
+    struct slice outer = slice_cut(mime, 0, mime_header_length(mime));
+    struct slice inner =
+        slice_cut(p->entity, 0, mime_header_length(p->entity));
+    struct buf room = BUF_INIT(mime.n * 2 + p->show.n * 2 + 4096);
+    int rc;
+
+    if (!p->unwrapped && !protect) {
+        rc = buf_add_slice(&room, mime);
+    } else {
+        /* Clear-signed, the entity stays byte for byte: the header is what
+         * was signed. */
+        rc = write_outer(outer, inner, protect, &room);
+        rc = rc ? rc : buf_adds(&room, "MIME-Version: 1.0\r\n");
+        rc = rc ? rc : write_payload(p->unwrapped ? p->show : mime, &room);
+    }
+    buf_init(out, room.limit * 2);
+    if (rc == 0 && !mime_is_crlf(buf_slice(&room))) {
+        rc = mime_write_crlf(buf_slice(&room), out);
+    } else if (rc == 0) {
+        size_t limit = out->limit;
+
+        *out = room;
+        out->limit = limit;
+        room = BUF_INIT(0);
+    }
+    buf_wipe(&room);
+    return rc;
+}
+
+static void
+senders_of(struct slice shown, char **from_out, char **sender_out)
+{
+    struct slice head = slice_cut(shown, 0, mime_header_length(shown));
+
+    *from_out = one_address(head, "From");
+    *sender_out = one_address(head, "Sender");
+}
+
 static int
 show(struct peel *p, struct slice mime, struct err *e)
 {
@@ -405,37 +460,19 @@ show(struct peel *p, struct slice mime, struct err *e)
     struct slice outer = slice_cut(mime, 0, mime_header_length(mime));
     struct slice inner =
         slice_cut(p->entity, 0, mime_header_length(p->entity));
-    struct buf room = BUF_INIT(mime.n * 2 + p->show.n * 2 + 4096);
-    int rc;
+    enum protection found = PROTECT_NONE;
 
-    r->protected_headers = r->n && p->entity.p != mime.p &&
-                           is_protected(r, outer, inner);
-    if (!p->unwrapped && !r->protected_headers) {
-        rc = buf_add_slice(&room, mime);
-    } else if (!p->unwrapped) {
-        /* Clear-signed: the entity stays byte for byte, the header is what
-         * was signed. */
-        rc = write_outer(outer, inner, true, &room);
-        rc = rc ? rc : buf_adds(&room, "MIME-Version: 1.0\r\n");
-        rc = rc ? rc : write_payload(mime, &room);
-    } else {
-        rc = write_outer(outer, inner, r->protected_headers, &room);
-        rc = rc ? rc : buf_adds(&room, "MIME-Version: 1.0\r\n");
-        rc = rc ? rc : write_payload(p->show, &room);
-    }
-    buf_init(&r->shown, room.limit * 2);
-    if (rc == 0 && !mime_is_crlf(buf_slice(&room))) {
-        rc = mime_write_crlf(buf_slice(&room), &r->shown);
-    } else if (rc == 0) {
-        size_t limit = r->shown.limit;
-
-        r->shown = room;
-        r->shown.limit = limit;
-        room = BUF_INIT(0);
-    }
-    buf_wipe(&room);
-    return rc ? err_set(e, E_LIMIT, "the message is too large to be shown")
-              : 0;
+    if (r->n && p->entity.p != mime.p)
+        found = protection_of(r, outer, inner);
+    r->protected_headers = found == PROTECT_ALL;
+    if (show_as(p, mime, r->protected_headers, &r->shown) ||
+        (found == PROTECT_FROM && show_as(p, mime, true, &r->other_shown)))
+        return err_set(e, E_LIMIT, "the message is too large to be shown");
+    senders_of(buf_slice(&r->shown), &r->from, &r->sender);
+    if (found == PROTECT_FROM)
+        senders_of(buf_slice(&r->other_shown), &r->other_from,
+                   &r->other_sender);
+    return 0;
 }
 
 /* A layer inside which a good signature stands is authenticated by it. */
@@ -456,7 +493,6 @@ smime_open(const struct smime_ring *ring, struct slice mime,
            struct smime_report *r, struct err *e)
 {
     struct peel p = {.ring = ring, .report = r, .entity = mime, .show = mime};
-    struct slice head;
     int rc;
 
     memset(r, 0, sizeof *r);
@@ -465,12 +501,6 @@ smime_open(const struct smime_ring *ring, struct slice mime,
         ;
     authenticate(r);
     rc = show(&p, mime, e);
-    if (rc == 0) {
-        head = slice_cut(buf_slice(&r->shown), 0,
-                         mime_header_length(buf_slice(&r->shown)));
-        r->from = one_address(head, "From");
-        r->sender = one_address(head, "Sender");
-    }
     for (size_t i = 0; i < p.nrooms; i++)
         buf_wipe(&p.rooms[i]);
     if (rc)

@@ -121,5 +121,25 @@ smime_report_clear(struct smime_report *r)
     buf_wipe(&r->shown);
     free(r->from);
     free(r->sender);
+    buf_wipe(&r->other_shown);
+    free(r->other_from);
+    free(r->other_sender);
     memset(r, 0, sizeof *r);
+}
+
+void
+smime_report_turn(struct smime_report *r)
+{
+    struct buf shown = r->shown;
+    char *from = r->from, *sender = r->sender;
+
+    if (!r->other_shown.data)
+        return;
+    r->shown = r->other_shown;
+    r->from = r->other_from;
+    r->sender = r->other_sender;
+    r->other_shown = shown;
+    r->other_from = from;
+    r->other_sender = sender;
+    r->protected_headers = !r->protected_headers;
 }

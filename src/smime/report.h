@@ -76,8 +76,17 @@ struct smime_report {
     char *from;         /* the From that the signature has to hold for,
                            addr-spec; NULL: not exactly one mailbox */
     char *sender;       /* Sender, addr-spec, or NULL */
+    /* The payload's header is protected, but its From is not the outer one:
+     * what the three above become if the signature holds for that From
+     * (smime_report_turn()). other_from is NULL where there is no such
+     * thing. */
+    struct buf other_shown;
+    char *other_from, *other_sender;
     char problem[200];  /* one sentence for people; "" */
 };
 void smime_report_clear(struct smime_report *);
+/* The protected From counts in place of the outer one; once more: back. Only
+ * where other_from is. */
+void smime_report_turn(struct smime_report *);
 
 #endif

@@ -86,6 +86,14 @@ smtp_client_fail(struct smtp_client *c, const struct err *err,
     smtp_client_answer(c, &r);
 }
 
+static void
+client_end_session(struct smtp_client *c)
+{
+    if (c->in_session)
+        account_session_remove(c->account, &c->session);
+    c->in_session = false;
+}
+
 void
 smtp_client_bye(struct smtp_client *c, int code, const char *enhanced,
                 const char *text)
@@ -104,6 +112,8 @@ smtp_client_bye(struct smtp_client *c, int code, const char *enhanced,
     client_write(c, &r);
     smtp_client_enter(c, SMTP_STATE_END);
     smtp_mail_clear(c);
+    /* What the peer takes to leave is no session of the account any more. */
+    client_end_session(c);
     /* A handshake that is not done will not let the farewell out. */
     if (c->tls_wait)
         stream_break(c->stream);
@@ -302,8 +312,7 @@ smtp_client_free(struct smtp_client **cp)
     smtp_mail_clear(c);
     loop_timer_clear(&c->idle);
     loop_timer_clear(&c->login_limit);
-    if (c->in_session)
-        account_session_remove(c->account, &c->session);
+    client_end_session(c);
     account_unref(&c->account);
     free(c->login);
     stream_free(&c->stream);

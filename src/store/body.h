@@ -47,5 +47,8 @@ int store_view_get(struct store *, int64_t message, struct arena *,
                    struct store_view *out, struct err *e);
 int store_view_set(struct store *, int64_t message, const struct store_view *,
                    struct err *e);
+/* Did any message with this Message-ID arrive encrypted? 1, 0, -1. */
+int store_view_was_encrypted(struct store *, const char *message_id,
+                             struct err *e);
 
 #endif

@@ -233,6 +233,22 @@ store_queue_set(struct store *s, const char *id, enum store_queue_state state,
     return store_commit(s, e);
 }
 
+int
+store_queue_mark(struct store *s, const char *id, bool encrypted, bool signed_,
+                 struct err *e)
+{
+    if (store_begin(s, e))
+        return -1;
+    if (db_run(s->db, e,
+               "UPDATE submission SET encrypted = ?, signed = ? WHERE id = ?",
+               "iis", (int64_t)encrypted, (int64_t)signed_, id)) {
+        store_rollback(s);
+        return -1;
+    }
+    queue_note(s);
+    return store_commit(s, e);
+}
+
 #define SUBMISSION_COLUMNS                                                    \
     "id, client_id, state, sender, recipients, message_id, save, encrypted," \
     " signed, size, created, next_try, tries, error, parent"
@@ -290,6 +306,44 @@ store_queue_next(struct store *s, const char *after, struct arena *a,
                             " ORDER BY seq LIMIT 1",
                             "s", after),
                    a, out, e);
+}
+
+int
+store_queue_strip(struct store *s, const char *id, struct err *e)
+{
+    if (store_begin(s, e))
+        return -1;
+    store_file_doom(s, queue_path(s, id, false));
+    store_file_doom(s, queue_path(s, id, true));
+    return store_commit(s, e);
+}
+
+int
+store_queue_next_open(struct store *s, const char *after, struct arena *a,
+                      struct store_submission *out, struct err *e)
+{
+    return row_one(s,
+                   db_query(s->db, e,
+                            "SELECT " SUBMISSION_COLUMNS " FROM submission"
+                            " WHERE state <> ?2 AND"
+                            " seq > coalesce((SELECT seq FROM"
+                            " submission WHERE id = ?1), 0)"
+                            " ORDER BY seq LIMIT 1",
+                            "si", after, (int64_t)STORE_QUEUE_SENT),
+                   a, out, e);
+}
+
+int
+store_queue_count(struct store *s, uint64_t *open_out, struct err *e)
+{
+    int64_t n = 0;
+
+    if (db_int(s->db, e, &n,
+               "SELECT count(*) FROM submission WHERE state <> ?", "i",
+               (int64_t)STORE_QUEUE_SENT) < 0)
+        return -1;
+    *open_out = (uint64_t)n;
+    return 0;
 }
 
 int

@@ -46,12 +46,21 @@ struct op *store_queue_load(struct store *, const char *id, bool sealed,
                             struct buf *out, op_done_fn *done, void *arg);
 int store_queue_set(struct store *, const char *id, enum store_queue_state,
                     int64_t next_try, const char *error, struct err *e);
+/* What was decided for this submission; kept for the check before sending. */
+int store_queue_mark(struct store *, const char *id, bool encrypted,
+                     bool signed_, struct err *e);
 /* 1, 0, -1; strings in the arena. */
 int store_queue_get(struct store *, const char *id, struct arena *,
                     struct store_submission *out, struct err *e);
 /* In order of creation; *after is an id, "" at the start. 1, 0, -1. */
 int store_queue_next(struct store *, const char *after, struct arena *,
                      struct store_submission *out, struct err *e);
+/* The same without those that were sent, for people. */
+int store_queue_next_open(struct store *, const char *after, struct arena *,
+                          struct store_submission *out, struct err *e);
+int store_queue_count(struct store *, uint64_t *open_out, struct err *e);
+/* The files go, the row stays: of one that was sent. */
+int store_queue_strip(struct store *, const char *id, struct err *e);
 /* Row and files. */
 int store_queue_remove(struct store *, const char *id, struct err *e);
 

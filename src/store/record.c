@@ -126,3 +126,19 @@ store_view_set(struct store *s, int64_t message, const struct store_view *v,
     buf_clear(&sealed);
     return rc;
 }
+
+int
+store_view_was_encrypted(struct store *s, const char *message_id,
+                         struct err *e)
+{
+    sqlite3_stmt *q = db_query(s->db, e,
+                               "SELECT 1 FROM view WHERE message_id = ?"
+                               " AND message_id <> '' AND encrypted <> 0"
+                               " LIMIT 1",
+                               "s", message_id);
+    int rc = q ? db_step(s->db, q, e) : -1;
+
+    if (rc == 1)
+        db_done(q);
+    return rc;
+}

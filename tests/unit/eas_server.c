@@ -22,6 +22,7 @@ static struct tls_server *tls;
 static char *cert, *key, *url;
 static const struct script *script;
 static int played;
+static void (*tap)(const char *target, struct slice body);
 static struct {
     struct httpd_request *request;
     const struct script *step;
@@ -127,6 +128,8 @@ on_request(void *arg, struct httpd_request *r)
     }
     script++;
     played++;
+    if (tap)
+        tap(target, httpd_body(r));
     if (!strcmp(s->cmd, "OPTIONS")) {
         CHECK_STR(httpd_method(r), "OPTIONS");
     } else {
@@ -184,6 +187,12 @@ eas_server_play(const struct script *s)
     script = s;
     played = 0;
     nparked = 0;
+}
+
+void
+eas_server_tap(void (*fn)(const char *target, struct slice body))
+{
+    tap = fn;
 }
 
 int

@@ -35,6 +35,8 @@ void eas_server_start(void);
 void eas_server_stop(void);
 /* The script to play now, ended by cmd == NULL. */
 void eas_server_play(const struct script *);
+/* Told of each request before it is answered: "?Cmd=..." and the WBXML. */
+void eas_server_tap(void (*tap)(const char *target, struct slice body));
 /* How many steps were played; requests beyond the script are failures. */
 int eas_server_played(void);
 /* Answers the parked request with the step's xml. */

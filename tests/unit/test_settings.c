@@ -197,7 +197,7 @@ test_refused(void)
          "reject"},
         {"split", "missing_certificate = split", "is not built yet", ""},
         {"hold", "missing_certificate = hold", "is not built yet", ""},
-        {"if-possible", "encrypt = if-possible", "is not built yet", ""},
+        {"weak", "allow_weak = yes", "is not built yet", "no"},
         {"passthrough", "login = passthrough", "is not built yet", "stored"},
         {"ntlm", "auth = ntlm", "is not built yet", "basic"},
         {"oauth", "auth = oauth", "is not built yet", ""},
@@ -214,7 +214,6 @@ test_refused(void)
         {"keyring", "secrets = keyring", "is not built yet", "file"},
         {"credential", "secrets = credential", "is not built yet", "file"},
         {"ldap", "ldap = {'ldaps://x'}", "not built yet", ""},
-        {"rewrite", "from = rewrite", "is not built yet", ""},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -6,18 +6,14 @@
 set -u
 src=${srcdir:-.}/src
 waiting="
-aliases:outbox override:outbox protect_headers:outbox signature:outbox
-encrypt_to_self:outbox missing_certificate:outbox reply_guard:outbox allow_weak:outbox
-submit_wait:outbox queue_lifetime:outbox queue_retry_min:outbox
-queue_retry_max:outbox locked:outbox max_queue:outbox cache_size:sync
-vanished_keep:imap expunge:imap append:imap append_wait:imap draft_wait:sync
-junk_folder:imap archive_folder:imap bare_newline:smtp max_message_size:smtp
-max_recipients:smtp max_messages_per_minute:smtp max_sessions:account
-control:daemon control_group:daemon tls_certificate:daemon tls_key:daemon
-log_level:daemon log_addresses:daemon listen:daemon n_listen:daemon
-max_imap_clients:daemon max_smtp_clients:daemon max_clients_per_host:daemon
-imap_timeout:imap smtp_timeout:smtp login_timeout:imap crypto_threads:daemon
-max_append_memory:daemon
+cache_size:sync vanished_keep:imap expunge:imap append:imap append_wait:imap
+draft_wait:sync junk_folder:imap archive_folder:imap bare_newline:smtp
+max_message_size:smtp max_recipients:smtp max_messages_per_minute:smtp
+max_sessions:account control:daemon control_group:daemon
+tls_certificate:daemon tls_key:daemon log_level:daemon log_addresses:daemon
+listen:daemon n_listen:daemon max_imap_clients:daemon max_smtp_clients:daemon
+max_clients_per_host:daemon imap_timeout:imap smtp_timeout:smtp
+login_timeout:imap crypto_threads:daemon max_append_memory:daemon
 "
 fields=$(awk '
     /^struct settings_account \{/ || /^struct settings \{/ { inside = 1; next }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/pem.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "certs/certs.h"
+#include "mime/write.h"
 #include "smime/open.h"
 #include "smime/seal.h"
 #include "smime/verdict.h"
@@ -459,6 +461,67 @@ what_cannot_be_sealed(void)
     buf_clear(&out);
 }
 
+/* The outer From says Mallory, the signed one Alice: Alice is shown where her
+ * signature counts, else the outer one (RFC 9788 section 4.4, SMIME.md section
+ * 9 item 6). */
+static void
+from_that_is_protected(void)
+{
+    static const char mallory[] = "From: Mallory <mallory@example.test>\r\n";
+    static const struct mime_change change = {
+        "From", {mallory, sizeof mallory - 1}, false, false};
+    static const struct {
+        const char *name;
+        bool sign, encrypt, spoil, trusted, alice;
+    } rows[] = {
+        {"signed", true, false, false, true, true},
+        {"signed and encrypted", true, true, false, true, true},
+        {"not trusted", true, true, false, false, false},
+        {"broken", true, false, true, true, false},
+        {"not signed", false, true, false, true, false},
+    };
+    const char *none[] = {NULL};
+    struct certs_anchors *nobody = NULL;
+    struct err e;
+
+    REQUIRE(certs_anchors_new(none, false, &nobody, &e) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct smime_orders o = orders_of(4);
+        struct smime_reader reader = {pki.bob_enc, pki.bob_enc_key};
+        struct smime_ring ring = {&reader, 1};
+        struct buf sealed = BUF_INIT(1 << 20), sent = BUF_INIT(1 << 20);
+        struct smime_report r;
+        size_t n;
+        char *at;
+
+        test_row(rows[i].name);
+        o.sign = rows[i].sign;
+        o.encrypt = rows[i].encrypt;
+        if (!CHECK(smime_seal(&o, slice_of(message), &sealed, &e) == 0 &&
+                   mime_write_changed(buf_slice(&sealed), &change, 1, &sent,
+                                      &e) == 0))
+            break;
+        at = memmem(sent.data, sent.len, "unmistakable", 12);
+        if (rows[i].spoil && CHECK(at != NULL))
+            *at = 'U';
+        REQUIRE(smime_open(&ring, buf_slice(&sent), &r, &e) == 0);
+        CHECK(shows(&r, "Mallory"));
+        CHECK_STR(r.from, "mallory@example.test");
+        CHECK_STR(r.other_from, "alice@example.test");
+        free(certs_trust_report(rows[i].trusted ? pki.anchors : nobody, &r,
+                                (int64_t)time(NULL), &n));
+        CHECK_STR(r.from, rows[i].alice ? "alice@example.test"
+                                        : "mallory@example.test");
+        CHECK(shows(&r, "Mallory") == !rows[i].alice);
+        CHECK(r.protected_headers == rows[i].alice);
+        smime_report_clear(&r);
+        buf_clear(&sealed);
+        buf_clear(&sent);
+    }
+    test_row(NULL);
+    certs_anchors_unref(&nobody);
+}
+
 static const struct test_case cases[] = {
     TEST(setup),
     TEST(seals_are_read),
@@ -468,6 +531,7 @@ static const struct test_case cases[] = {
     TEST(gcm_is_checked_before_it_is_shown),
     TEST(ciphertext_under_a_signature),
     TEST(from_is_one_mailbox),
+    TEST(from_that_is_protected),
     TEST(what_cannot_be_sealed),
     TEST(teardown),
 };

@@ -1,0 +1,275 @@
+/*
+ * One submission whose bytes are there: to Exchange, exactly once. That a try
+ * begins is booked before it begins; a try whose outcome is not known is
+ * settled by looking into Sent before there is another (SPEC section 7).
+ * Called by send.c and, for what the queue holds, by outbox.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/now.h"
+#include "eas/eas.h"
+#include "eas/status.h"
+#include "outbox/private.h"
+
+/* 118: this ClientId was sent before, and it is ours alone. */
+#define STATUS_SENT_BEFORE 118
+
+struct deliver {
+    struct op *op;
+    struct flow flow;
+    struct outbox *ob;
+    struct arena *arena;
+    char id[16];
+    struct store_submission row;
+    struct buf mime;
+    struct eas_send_answer answer;
+    struct err failed; /* of the SendMail, when it got an error */
+    bool booked;       /* SENDING, by us */
+    bool found, stale;
+    int64_t looked;
+};
+
+static flow_step_fn deliver_row, deliver_load, deliver_look, deliver_sure,
+    deliver_book, deliver_flush, deliver_send, deliver_answer;
+
+static flow_step_fn *const deliver_steps[] = {
+    deliver_row,
+    deliver_load,
+    deliver_look,  /* an earlier try may have arrived: what is in Sent? */
+    deliver_sure,
+    deliver_book,  /* SENDING */
+    deliver_flush, /* on the disk before the first byte leaves */
+    deliver_send,
+    deliver_answer,
+    NULL,
+};
+
+static int
+state_set(struct deliver *d, enum store_queue_state state, int64_t next,
+          const char *error)
+{
+    struct err e;
+    int rc = store_queue_set(d->ob->store, d->id, state, next, error, &e);
+
+    if (rc)
+        log_error("outbox", "id=%s could not be booked: %s", d->id, e.text);
+    return rc;
+}
+
+/* What is known after a SendMail that did not work. */
+static void
+book_failure(struct deliver *d, const struct err *err)
+{
+    if (err->code == E_CANCELED)
+        return; /* SENDING stays: it may be on its way */
+    if (d->stale)
+        state_set(d, *d->row.parent ? STORE_QUEUE_SEALED : STORE_QUEUE_NEW,
+                  now_unix(), err->text);
+    else if (d->answer.maybe)
+        state_set(d, STORE_QUEUE_SENDING, now_unix() + OUTBOX_SURE_S,
+                  err->text);
+    else
+        state_set(d, STORE_QUEUE_SEALED, now_unix(), err->text);
+}
+
+static void
+deliver_end(void *self, const struct err *err)
+{
+    struct deliver *d = self;
+    struct op *op = d->op;
+    struct err copy = err ? *err : (struct err){0};
+    struct outbox_entry *en = outbox_entry_find(d->ob, d->id);
+
+    if (err && d->booked)
+        book_failure(d, err);
+    if (d->stale && !*d->row.parent)
+        copy.code = E_RETRY; /* the same message, decided again */
+    if (d->stale && !*d->row.parent && en)
+        en->anew = true;
+    buf_wipe(&d->mime);
+    arena_free(&d->arena);
+    free(d);
+    op_finish(&op, copy.code ? &copy : NULL);
+}
+
+static void
+deliver_stop(void *self)
+{
+    struct deliver *d = self;
+
+    flow_cancel(&d->flow);
+}
+
+struct op *
+outbox_deliver(struct outbox *ob, const char *id, op_done_fn *done, void *arg)
+{
+    struct deliver *d = xcalloc(1, sizeof *d);
+
+    d->ob = ob;
+    d->arena = arena_new();
+    slice_copy(slice_of(id), d->id, sizeof d->id);
+    buf_init(&d->mime, OUTBOX_MAX);
+    d->op = op_new(deliver_stop, d, done, arg);
+    flow_start(&d->flow, deliver_steps, deliver_end, d);
+    return d->op;
+}
+
+static enum flow_next
+deliver_row(void *self)
+{
+    struct deliver *d = self;
+    struct err e;
+    int rc = store_queue_get(d->ob->store, d->id, d->arena, &d->row, &e);
+
+    if (rc < 0)
+        return flow_fail_err(&d->flow, &e);
+    if (rc == 0)
+        return flow_fail(&d->flow, E_MISSING, "it is not in the queue");
+    if (d->row.state == STORE_QUEUE_SENT)
+        return FLOW_DONE;
+    if (d->row.state != STORE_QUEUE_SEALED &&
+        d->row.state != STORE_QUEUE_SENDING)
+        return flow_fail(&d->flow, E_BUG, "its bytes are not made yet");
+    return FLOW_NEXT;
+}
+
+/* Of a copy for a hidden recipient the first file is what leaves. */
+static enum flow_next
+deliver_load(void *self)
+{
+    struct deliver *d = self;
+
+    return flow_wait(&d->flow,
+                     store_queue_load(d->ob->store, d->id, !*d->row.parent,
+                                      &d->mime, flow_wake, &d->flow));
+}
+
+static enum flow_next
+deliver_look(void *self)
+{
+    struct deliver *d = self;
+
+    if (d->row.state != STORE_QUEUE_SENDING)
+        return FLOW_NEXT;
+    d->looked = now_unix();
+    if (!d->row.save_in_sent) {
+        log_warn("outbox", "id=%s to=%s may have arrived already, no copy in "
+                           "Sent would tell: it is sent again", d->id,
+                 log_address(d->row.recipients));
+        return FLOW_NEXT;
+    }
+    return flow_wait(&d->flow,
+                     outbox_sent_find(d->ob, d->id, buf_slice(&d->mime),
+                                      &d->found, flow_wake, &d->flow));
+}
+
+/* Its next_try says since when a "no" of Sent counts. */
+static enum flow_next
+deliver_sure(void *self)
+{
+    struct deliver *d = self;
+
+    if (d->row.state != STORE_QUEUE_SENDING)
+        return FLOW_NEXT;
+    if (d->found) {
+        log_notice("outbox", "id=%s was found in Sent: it had arrived", d->id);
+        return FLOW_DONE;
+    }
+    if (d->looked < d->row.next_try)
+        return flow_fail(&d->flow, E_RETRY, "it may have arrived; Sent is "
+                                            "looked at again");
+    return FLOW_NEXT;
+}
+
+static enum flow_next
+deliver_book(void *self)
+{
+    struct deliver *d = self;
+
+    if (state_set(d, STORE_QUEUE_SENDING, now_unix() + OUTBOX_SURE_S, NULL))
+        return flow_fail(&d->flow, E_FULL, "the queue cannot be written");
+    return FLOW_NEXT;
+}
+
+static enum flow_next
+deliver_flush(void *self)
+{
+    struct deliver *d = self;
+
+    return flow_wait(&d->flow,
+                     store_flush(d->ob->store, flow_wake, &d->flow));
+}
+
+/* The policy may have become stricter since the message was sealed, even
+ * while its SendMail waits: the server answers 449, and after provisioning
+ * the same bytes would go. */
+static int
+may_go(void *arg, struct err *e)
+{
+    struct deliver *d = arg;
+    struct outbox_policy p;
+
+    if (!outbox_knows_policy(d->ob))
+        return err_set(e, E_RETRY, "the server's policy is not known");
+    outbox_policy_of(d->ob->settings, eas_policy(d->ob->eas), &p);
+    d->stale = outbox_policy_check(&p, d->row.signed_, d->row.encrypted, e);
+    return d->stale ? -1 : 0;
+}
+
+/* An error is looked at by deliver_answer(), with what the answer knows. */
+static void
+on_sent(void *arg, const struct err *err)
+{
+    struct deliver *d = arg;
+
+    if (err)
+        d->failed = *err;
+    flow_wake(&d->flow, NULL);
+}
+
+static enum flow_next
+deliver_send(void *self)
+{
+    struct deliver *d = self;
+    struct eas_mail mail = {
+        .client_id = d->row.client_id,
+        .save_in_sent = d->row.save_in_sent,
+        .mime = buf_slice(&d->mime),
+        .may_go = may_go,
+        .may_go_arg = d,
+    };
+
+    d->booked = true;
+    return flow_wait(&d->flow, eas_send(d->ob->eas, &mail, &d->answer, on_sent,
+                                        d));
+}
+
+static enum flow_next
+deliver_answer(void *self)
+{
+    struct deliver *d = self;
+    struct err e;
+
+    if (d->failed.code && !d->stale)
+        outbox_transport_failed(d->ob, d->id);
+    if (d->failed.code)
+        return flow_fail_err(&d->flow, &d->failed);
+    if (d->answer.reaction != EAS_OK &&
+        d->answer.status != STATUS_SENT_BEFORE) {
+        eas_status_err(&e, EAS_CMD_SENDMAIL, d->answer.status);
+        if (!e.code)
+            e.code = E_REMOTE;
+        return flow_fail_err(&d->flow, &e);
+    }
+    if (state_set(d, STORE_QUEUE_SENT, 0, "")) {
+        /* It stays SENDING, and Sent will tell. */
+        d->answer.maybe = true;
+        return flow_fail(&d->flow, E_FULL, "it was accepted, which could not "
+                                           "be booked");
+    }
+    return FLOW_NEXT;
+}

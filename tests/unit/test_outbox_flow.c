@@ -1,0 +1,1156 @@
+/*
+ * Room outbox, the whole way: from outbox_submit() to a scripted server of
+ * Exchange, over queue, certificates, keys and the worker. What left is
+ * judged by `openssl cms` and by what the server got.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/now.h"
+#include "certs/certs.h"
+#include "eas_server.h"
+#include "keys/keys.h"
+#include "loop/loop.h"
+#include "loop/worker.h"
+#include "mime/header.h"
+#include "mime/message.h"
+#include "mime/write.h"
+#include "outbox/outbox.h"
+#include "settings/settings.h"
+#include "store/body.h"
+#include "store/folder.h"
+#include "store/message.h"
+#include "store/queue.h"
+#include "store/store.h"
+#include "test.h"
+#include "wbxml/tree.h"
+
+#define PKI "tests/data/smime/generated/pki/"
+#define AT 1795593600 /* 2026-11-25 08:00 UTC, within the test PKI's dates */
+#define SENDS_MAX 8
+
+/* ---- what the server got ---- */
+
+static struct {
+    char *client_id, *mime;
+    size_t len;
+    bool save;
+} sent[SENDS_MAX];
+static int nsent;
+
+static void
+sent_clear(void)
+{
+    for (int i = 0; i < nsent; i++) {
+        free(sent[i].client_id);
+        free(sent[i].mime);
+    }
+    nsent = 0;
+}
+
+static void
+on_tap(const char *target, struct slice body)
+{
+    struct arena *a;
+    struct wbxml_node *root;
+    struct slice mime;
+    struct err e;
+
+    if (!strstr(target, "Cmd=SendMail") || nsent == SENDS_MAX)
+        return;
+    a = arena_new();
+    if (CHECK(wbxml_tree_parse(a, body, NULL, &root, &e) == 0)) {
+        mime = wbxml_text(root, COMPOSE_MIME, 0);
+        sent[nsent].client_id =
+            slice_dup(wbxml_text(root, COMPOSE_CLIENT_ID, 0));
+        sent[nsent].mime = slice_dup(mime);
+        sent[nsent].len = mime.n;
+        sent[nsent].save = wbxml_has(root, COMPOSE_SAVE_IN_SENT_ITEMS, 0);
+        nsent++;
+    }
+    arena_free(&a);
+}
+
+static const char *
+field(int i, const char *name)
+{
+    static char value[1000];
+    struct arena *a = arena_new();
+    const char *v = i < nsent ? mime_header_value(
+                                    slice_make(sent[i].mime, sent[i].len),
+                                    name, a)
+                              : "(nothing was sent)";
+
+    snprintf(value, sizeof value, "%s", v ? v : "(absent)");
+    arena_free(&a);
+    return value;
+}
+
+/* ---- an account ---- */
+
+static struct {
+    char *dir;
+    struct worker *disk, *crypto;
+    struct store *store;
+    struct eas *eas;
+    struct keys *keys;
+    struct certs *certs;
+    struct settings *settings;
+    struct outbox *ob;
+    int looks;
+    struct err look_err;
+} w;
+static struct certs_anchors *anchors;
+static struct secret data_key;
+
+static struct op *
+look_into_sent(void *arg, op_done_fn *done, void *done_arg)
+{
+    (void)arg;
+    w.looks++;
+    return op_decided(w.look_err.code ? &w.look_err : NULL, done, done_arg);
+}
+
+static void
+settings_open(const char *more)
+{
+    char *text = xasprintf("state_dir = '%s'\naccount \"alice\" {\n"
+                           "address = 'alice@example.test'\n"
+                           "aliases = {'a.smith@example.test'}\n"
+                           "server = 'https://localhost'\n"
+                           "queue_retry_min = 60s\n%s}\n",
+                           w.dir, more ? more : "");
+    struct err e = {0};
+
+    settings_free(&w.settings);
+    CHECK_INT(settings_load_text(slice_of(text), "test", w.dir, &w.settings,
+                                 &e), 0);
+    CHECK_STR(e.text, "");
+    free(text);
+}
+
+static void
+open_parts(const char *more)
+{
+    struct loop *loop = loop_current();
+    struct store_config sc = {.dir = w.dir, .loop = loop, .disk = w.disk,
+                              .data_key = &data_key};
+    struct eas_state state = eas_ready("14.1");
+    struct certs_config cc = {.loop = loop, .anchors = anchors};
+    struct outbox_config oc = {.loop = loop, .crypto = w.crypto,
+                               .look_into_sent = look_into_sent};
+    char *keys = xasprintf("%s/keys", w.dir);
+    struct err e = {0};
+
+    settings_open(more);
+    CHECK_INT(store_open(&sc, &w.store, &e), 0);
+    CHECK_INT(keys_open(keys, &data_key, &w.keys, &e), 0);
+    CHECK_STR(e.text, "");
+    free(keys);
+    w.eas = eas_client(&state, NULL);
+    cc.store = w.store;
+    w.certs = certs_new(&cc);
+    oc.store = w.store;
+    oc.eas = w.eas;
+    oc.keys = w.keys;
+    oc.certs = w.certs;
+    oc.settings = w.settings->accounts[0];
+    w.ob = outbox_new(&oc);
+}
+
+static void
+close_parts(void)
+{
+    outbox_free(&w.ob);
+    certs_free(&w.certs);
+    keys_free(&w.keys);
+    eas_free(&w.eas);
+    store_close(&w.store);
+}
+
+static void
+key_import(const char *name)
+{
+    char *rel = xasprintf(PKI "pfx/%s.p12", name), *path = test_data(rel);
+    char *pass = test_data(PKI "pfx/password"), *text = NULL;
+    struct buf b = BUF_INIT(1 << 20), p = BUF_INIT(1000);
+    struct secret pw = {0};
+    struct keys_import *in = NULL;
+    struct slice word;
+    struct err e = {0};
+
+    CHECK(file_read(path, &b, &e) == 0 && file_read(pass, &p, &e) == 0);
+    word = slice_trim(buf_slice(&p));
+    secret_set(&pw, word.p, word.n);
+    CHECK_INT(keys_import_parse(buf_slice(&b), &pw, &in, &e), 0);
+    CHECK_INT(keys_import_add(w.keys, in, &text, &e), 0);
+    CHECK_STR(e.text, "");
+    keys_import_free(&in);
+    secret_clear(&pw);
+    buf_clear(&b);
+    buf_clear(&p);
+    free(text);
+    free(pass);
+    free(path);
+    free(rel);
+}
+
+static void
+cert_add(const char *name, const char *address)
+{
+    char *rel = xasprintf(PKI "certs/%s.crt", name), *path = test_data(rel);
+    struct buf b = BUF_INIT(1 << 20);
+    char fp[65];
+    struct err e = {0};
+
+    CHECK(file_read(path, &b, &e) == 0);
+    CHECK_INT(certs_add(w.certs, buf_slice(&b), address, fp, &e), 0);
+    CHECK_STR(e.text, "");
+    buf_clear(&b);
+    free(path);
+    free(rel);
+}
+
+static void
+account(const char *name, const char *more)
+{
+    w.dir = xasprintf("%s/%s", test_dir(), name);
+    w.looks = 0;
+    w.look_err = (struct err){0};
+    w.disk = worker_new("disk", 1);
+    w.crypto = worker_new("crypto", 2);
+    sent_clear();
+    now_fake(AT);
+    open_parts(more);
+    key_import("alice-sign");
+    key_import("alice-enc");
+    cert_add("bob-enc", "bob@example.test");
+    cert_add("carol-enc", "carol@example.test");
+    outbox_start(w.ob);
+}
+
+static void
+close_account(void)
+{
+    close_parts();
+    settings_free(&w.settings);
+    worker_free(&w.disk);
+    worker_free(&w.crypto);
+    free(w.dir);
+    w.dir = NULL;
+}
+
+/* ---- submitting ---- */
+
+static struct outcome done;
+static struct outbox_result result;
+static struct op *slot;
+
+static void
+submit_text(const char *to, const char *text)
+{
+    struct outbox_mail m = {.sender = xstrdup("alice@example.test")};
+    struct slice rest = slice_of(to), one;
+
+    buf_init(&m.mime, 1 << 20);
+    buf_adds(&m.mime, text);
+    m.recipients = xcalloc(20, sizeof *m.recipients);
+    while (slice_next(&rest, ' ', &one))
+        m.recipients[m.n++] = slice_dup(one);
+    done = (struct outcome){0};
+    memset(&result, 0, sizeof result);
+    op_hold(&slot, outbox_submit(w.ob, &m, &result, on_outcome_done, &done));
+    CHECK(!m.mime.len && !m.recipients);
+}
+
+/* Message 1 to bob, with these fields on top. */
+static void
+submit(const char *to, const char *fields)
+{
+    char *text = xasprintf("%sFrom: Alice <alice@example.test>\r\n"
+                           "To: bob@example.test\r\n"
+                           "Subject: a plum\r\n"
+                           "Message-ID: <1@example.test>\r\n"
+                           "Date: Wed, 25 Nov 2026 08:00:00 +0000\r\n"
+                           "Content-Type: text/plain; charset=utf-8\r\n"
+                           "Content-Transfer-Encoding: 8bit\r\n"
+                           "\r\n"
+                           "unmistakable-text gr\xc3\xbcn\r\n",
+                           fields);
+
+    submit_text(to, text);
+    free(text);
+}
+
+static void
+finish(void)
+{
+    turn(&done.runs, 1);
+}
+
+/* Turns until the row has this state, or is gone (-1). */
+static int
+state_of(const char *id)
+{
+    struct arena *a = arena_new();
+    struct store_submission q;
+    struct err e;
+    int rc = store_queue_get(w.store, id, a, &q, &e);
+    int state = rc == 1 ? (int)q.state : -1;
+
+    arena_free(&a);
+    return state;
+}
+
+static void
+until_state(const char *id, int state)
+{
+    for (int i = 0; i < 20000 && state_of(id) != state; i++) {
+        loop_turn(loop_current(), false);
+        usleep(200);
+    }
+    CHECK_INT(state_of(id), state);
+}
+
+static void
+until_sent(int n)
+{
+    for (int i = 0; i < 20000 && nsent < n; i++) {
+        loop_turn(loop_current(), false);
+        usleep(200);
+    }
+    CHECK_INT(nsent, n);
+}
+
+static void
+linger(int ms)
+{
+    for (int i = 0; i < ms; i++) {
+        loop_turn(loop_current(), false);
+        usleep(1000);
+    }
+}
+
+static size_t
+rows(void)
+{
+    struct arena *a = arena_new();
+    struct store_submission q;
+    const char *after = "";
+    size_t n = 0;
+    struct err e;
+
+    while (store_queue_next(w.store, after, a, &q, &e) == 1) {
+        after = q.id;
+        n++;
+    }
+    arena_free(&a);
+    return n;
+}
+
+static size_t
+files(void)
+{
+    char *dir = xasprintf("%s/queue", w.dir);
+    DIR *d = opendir(dir);
+    struct dirent *de;
+    size_t n = 0;
+
+    while (d && (de = readdir(d)))
+        n += de->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    free(dir);
+    return n;
+}
+
+/* Is what was sent what openssl can read as `reader`, signed by alice? */
+static bool
+openssl_reads(int i, const char *reader, bool is_signed)
+{
+    char *base = xasprintf("%s/judge", test_dir()), *src = test_data(PKI);
+    char *in = xasprintf("%s.eml", base), *cmd;
+    struct err e;
+    int rc;
+
+    if (i >= nsent)
+        return false;
+    CHECK_INT(file_write(in, slice_make(sent[i].mime, sent[i].len), 0600,
+                         false, &e), 0);
+    cmd = xasprintf(
+        "set -e; b='%s'; p='%s'; cur=$b.eml\n"
+        "if [ -n '%s' ]; then openssl cms -decrypt -in $cur -inkey "
+        "$p/keys/%s.key -recip $p/certs/%s.crt -out $b.dec 2>$b.err; "
+        "cur=$b.dec; fi\n"
+        "if [ %d = 1 ]; then openssl cms -verify -in $cur -CAfile "
+        "$p/root/ca.crt -no_check_time -out $b.ver 2>$b.err; cur=$b.ver; fi\n"
+        "grep -q unmistakable-text $cur",
+        base, src, reader, reader, reader, is_signed);
+    rc = system(cmd);
+    free(cmd);
+    free(in);
+    free(src);
+    free(base);
+    return rc == 0;
+}
+
+/* ---- cases ---- */
+
+#define OK {.cmd = "SendMail"}
+#define END {.cmd = NULL}
+
+static void
+accepted_clear(void)
+{
+    static const struct script play[] = {OK, END};
+
+    account("clear", NULL);
+    eas_server_play(play);
+    submit("bob@example.test carol@example.test",
+           "Bcc: carol@example.test\r\nX-Sealpost: sign=no\r\n");
+    finish();
+    CHECK_INT(done.err.code, E_NONE);
+    CHECK_STR(done.err.text, "");
+    CHECK(!result.queued && strlen(result.id) == 12);
+    CHECK_INT(nsent, 1);
+    CHECK_STR(field(0, "To"), "bob@example.test");
+    CHECK_STR(field(0, "Bcc"), "carol@example.test");
+    CHECK_STR(field(0, "X-Sealpost"), "(absent)");
+    CHECK_STR(field(0, "X-Sealpost-Login"), "(absent)");
+    CHECK_STR(field(0, "Content-Transfer-Encoding"), "quoted-printable");
+    CHECK(sent[0].save);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SENT);
+    CHECK_INT(files(), 0);
+    close_account();
+}
+
+static void
+accepted_sealed(void)
+{
+    static const struct script play[] = {OK, OK, END};
+    char main_id[41];
+
+    account("sealed", "sign = always\nencrypt = always\n");
+    eas_server_play(play);
+    submit("bob@example.test carol@example.test", "");
+    finish();
+    CHECK_STR(done.err.text, "");
+    until_sent(2);
+    CHECK(sent[0].save && !sent[1].save);
+    snprintf(main_id, sizeof main_id, "%s", sent[0].client_id);
+    if (nsent < 2)
+        return;
+    CHECK(strcmp(main_id, sent[1].client_id) != 0);
+    CHECK_STR(field(0, "To"), "bob@example.test");
+    CHECK_STR(field(0, "Bcc"), "(absent)");
+    CHECK_STR(field(1, "To"), "undisclosed-recipients:;");
+    CHECK_STR(field(1, "Bcc"), "carol@example.test");
+    CHECK(!strstr(sent[0].mime, "unmistakable"));
+    CHECK(!strstr(sent[0].mime, "carol"));
+    CHECK(!strstr(sent[1].mime, "bob"));
+    /* bob and alice read the first, carol and alice the second. */
+    CHECK(openssl_reads(0, "bob-enc", true));
+    CHECK(openssl_reads(0, "alice-enc", true));
+    CHECK(!openssl_reads(0, "carol-enc", true));
+    CHECK(openssl_reads(1, "carol-enc", true));
+    CHECK(openssl_reads(1, "alice-enc", true));
+    CHECK(!openssl_reads(1, "bob-enc", true));
+    linger(100);
+    CHECK_INT(files(), 0);
+    CHECK_INT(rows(), 2);
+    close_account();
+}
+
+static void
+signed_only(void)
+{
+    static const struct script play[] = {OK, END};
+
+    account("signed", NULL);
+    eas_server_play(play);
+    submit("bob@example.test dave@example.test", "X-Sealpost: sign=yes\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(0, "", true));
+    CHECK_STR(field(0, "Bcc"), "dave@example.test");
+    CHECK(strncmp(field(0, "Content-Type"), "multipart/signed", 16) == 0);
+    close_account();
+}
+
+/* Each of these is refused before anything leaves, and nothing stays. */
+static void
+refused_here(void)
+{
+    static const struct {
+        const char *name, *settings, *to, *fields;
+        enum err_code code;
+        const char *says;
+    } cases[] = {
+        {"no certificate", "encrypt = always\n", "bob@example.test dave@x.test",
+         "", E_NOCERT, "dave@x.test"},
+        {"wish", NULL, "dave@x.test", "X-Sealpost: encrypt=yes\r\n", E_NOCERT,
+         "dave@x.test"},
+        {"unknown wish", NULL, "bob@example.test", "X-Sealpost: later\r\n",
+         E_INPUT, "X-Sealpost"},
+        {"override", "sign = always\noverride = stricter\n",
+         "bob@example.test", "X-Sealpost: sign=no\r\n", E_DENIED, "override"},
+        {"two from", NULL, "bob@example.test", "From: bob@example.test\r\n",
+         E_INPUT, "From"},
+        {"hidden without", "encrypt = always\n",
+         "bob@example.test hidden@x.test", "", E_NOCERT, "hidden@x.test"},
+        {"bad address", NULL, "not an address", "", E_INPUT, ""},
+        {"too many", "max_recipients = 1\n", "bob@example.test c@x.test", "",
+         E_LIMIT, "recipients"},
+    };
+    static const struct script play[] = {END};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        test_row(cases[i].name);
+        account(cases[i].name, cases[i].settings);
+        eas_server_play(play);
+        submit(cases[i].to, cases[i].fields);
+        finish();
+        CHECK_INT(done.err.code, cases[i].code);
+        CHECK(strstr(done.err.text, cases[i].says) != NULL);
+        CHECK_INT(nsent, 0);
+        CHECK_INT(rows(), 0);
+        CHECK_INT(files(), 0);
+        close_account();
+    }
+    test_row(NULL);
+}
+
+static void
+from_of_others(void)
+{
+    static const struct script play[] = {OK, OK, OK, END};
+    static const char other[] = "From: Bob <bob@example.test>\r\n"
+                                "To: carol@example.test\r\n"
+                                "Subject: x\r\n\r\nb\r\n";
+    static const char alias[] = "From: A.Smith@Example.test\r\n"
+                                "To: carol@example.test\r\n"
+                                "Subject: x\r\n\r\nb\r\n";
+    struct err e = {0};
+
+    account("from", NULL);
+    eas_server_play(play);
+    CHECK_INT(outbox_check_sender(w.ob, "", &e), 0);
+    CHECK_INT(outbox_check_sender(w.ob, "ALICE@example.test", &e), 0);
+    CHECK_INT(outbox_check_sender(w.ob, "bob@example.test", &e), -1);
+    CHECK_INT(e.code, E_DENIED);
+    submit_text("carol@example.test", other);
+    finish();
+    CHECK_INT(done.err.code, E_DENIED);
+    CHECK_INT(nsent, 0);
+    submit_text("carol@example.test", alias);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_INT(nsent, 1);
+    CHECK(strstr(field(0, "Message-ID"), "@example.test>") != NULL);
+    CHECK(strlen(field(0, "Date")) > 20);
+    /* The server's own list counts as well. */
+    {
+        const char *more[] = {"bob@example.test"};
+
+        outbox_set_aliases(w.ob, more, 1);
+    }
+    submit_text("carol@example.test", other);
+    finish();
+    CHECK_STR(done.err.text, "");
+    outbox_set_aliases(w.ob, NULL, 0);
+    settings_open("from = allow\n");
+    outbox_settings(w.ob, w.settings->accounts[0]);
+    CHECK_INT(outbox_check_sender(w.ob, "bob@example.test", &e), 0);
+    submit_text("carol@example.test", other);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_STR(field(2, "From"), "Bob <bob@example.test>");
+    close_account();
+}
+
+static void
+refused_upstream(void)
+{
+    static const struct script play[] = {
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>107</Status></SendMail>"},
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>115</Status></SendMail>"},
+        END};
+
+    account("refused", "encrypt = always\n");
+    eas_server_play(play);
+    submit("bob@example.test carol@example.test", "");
+    finish();
+    CHECK(done.err.code == E_REMOTE || done.err.code == E_INPUT);
+    CHECK(strstr(done.err.text, "107") != NULL);
+    CHECK_INT(rows(), 0);
+    CHECK_INT(files(), 0);
+    /* 4xx: nothing stays queued either. */
+    submit("bob@example.test", "");
+    finish();
+    CHECK(done.err.code != E_NONE && done.err.code != E_RETRY);
+    linger(50);
+    CHECK_INT(rows(), 0);
+    CHECK_INT(files(), 0);
+    CHECK_INT(nsent, 2);
+    close_account();
+}
+
+/* A server that is away: queued, and later the same ClientId. */
+static void
+server_away(void)
+{
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+    static const struct script back[] = {OK, END};
+
+    account("away", "sign = always\nencrypt = always\n");
+    eas_server_play(away);
+    submit("bob@example.test", "");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(result.queued);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SEALED);
+    CHECK_INT(nsent, 1);
+    /* On disk, and not in clear. */
+    CHECK_INT(files(), 2);
+    {
+        char *cmd = xasprintf("! grep -rq unmistakable-text '%s'", w.dir);
+
+        CHECK_INT(system(cmd), 0);
+        free(cmd);
+    }
+    close_parts();
+    open_parts("sign = always\nencrypt = always\n");
+    eas_server_play(back);
+    outbox_start(w.ob);
+    until_state(result.id, STORE_QUEUE_SENT);
+    CHECK_INT(nsent, 2);
+    CHECK_STR(sent[1].client_id, sent[0].client_id);
+    CHECK_INT(sent[1].len, sent[0].len);
+    CHECK(memcmp(sent[1].mime, sent[0].mime, sent[0].len) == 0);
+    CHECK_INT(w.looks, 0);
+    close_account();
+}
+
+static int64_t sent_folder;
+
+/* Sent is listed, and this message comes into it. */
+static void
+sent_arrives(const char *id, struct slice mime)
+{
+    struct store_folder_news news = {"5", "0", "Sent Items", 5};
+    struct store_item item = {.server_id = id, .has = STORE_HAS_CONTENT,
+                              .from = "a", .to = "b", .cc = "",
+                              .subject = "c", .message_class = "IPM.Note",
+                              .received = now_unix(), .categories = ""};
+    int64_t message;
+    struct err e = {0};
+
+    CHECK_INT(store_folder_put(w.store, &news, &sent_folder, &e), 0);
+    if (store_folder_get(w.store, sent_folder)->state == STORE_FOLDER_NEW)
+        CHECK_INT(store_message_number(w.store, sent_folder, &e), 0);
+    if (!id)
+        return;
+    CHECK_INT(store_message_add(w.store, sent_folder, &item, &message, &e), 0);
+    CHECK_INT(store_body_write(w.store, message, mime, &e), 0);
+    CHECK_STR(e.text, "");
+}
+
+/* The line broke after the server had acted: what is in Sent decides. */
+static void
+lost_reply(void)
+{
+    static const struct script drop[] = {
+        {.cmd = "SendMail", .how = PLAY_DROP}, END};
+
+    account("lost", NULL);
+    eas_server_play(drop);
+    submit("bob@example.test carol@example.test", "");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(result.queued);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SENDING);
+    CHECK_INT(nsent, 1);
+    sent_arrives("5:1", slice_make(sent[0].mime, sent[0].len));
+    now_fake(AT + 61);
+    outbox_start(w.ob);
+    until_state(result.id, STORE_QUEUE_SENT);
+    CHECK_INT(w.looks, 1);
+    CHECK_INT(nsent, 1);
+    CHECK_INT(eas_server_played(), 1);
+    close_account();
+}
+
+/* It had not acted: not before a minute is over, then again with the same
+ * ClientId. Other messages in Sent are not taken for ours. */
+static void
+lost_request(void)
+{
+    static const struct script play[] = {
+        {.cmd = "SendMail", .how = PLAY_DROP}, OK, END};
+    static const char other_id[] = "Message-ID: <2@example.test>\r\n"
+                                   "To: bob@example.test\r\n\r\nx";
+    static const char other_people[] = "Message-ID: <1@example.test>\r\n"
+                                       "To: erin@example.test\r\n\r\nx";
+
+    account("lost2", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "");
+    finish();
+    CHECK(result.queued);
+    sent_arrives("5:1", slice_of(other_id));
+    sent_arrives("5:2", slice_of(other_people));
+    outbox_start(w.ob);
+    for (int i = 0; i < 2000 && !w.looks; i++)
+        linger(1);
+    linger(200);
+    CHECK_INT(w.looks, 1);
+    CHECK_INT(nsent, 1);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SENDING);
+    /* Sent cannot be looked at: nothing is sent either. */
+    now_fake(AT + 61);
+    w.look_err = (struct err){E_RETRY, "away"};
+    {
+        struct err e;
+
+        CHECK_INT(outbox_retry(w.ob, result.id, &e), 0);
+    }
+    for (int i = 0; i < 2000 && w.looks < 2; i++)
+        linger(1);
+    linger(200);
+    CHECK_INT(nsent, 1);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SENDING);
+    w.look_err = (struct err){0};
+    {
+        struct err e;
+
+        CHECK_INT(outbox_retry(w.ob, result.id, &e), 0);
+    }
+    until_state(result.id, STORE_QUEUE_SENT);
+    CHECK_INT(nsent, 2);
+    CHECK_STR(sent[1].client_id, sent[0].client_id);
+    close_account();
+}
+
+/* Two equal messages whose fates are not known, one copy: it is the first
+ * one's, and the second is sent again. */
+static void
+claims(void)
+{
+    static const struct script play[] = {
+        {.cmd = "SendMail", .how = PLAY_DROP},
+        {.cmd = "SendMail", .how = PLAY_DROP}, OK, END};
+    char first[16];
+
+    account("claims", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "");
+    finish();
+    memcpy(first, result.id, sizeof first);
+    submit("bob@example.test", "X-Other: bytes\r\n");
+    finish();
+    CHECK(strcmp(first, result.id) != 0);
+    CHECK_INT(nsent, 2);
+    sent_arrives("5:1", slice_make(sent[0].mime, sent[0].len));
+    now_fake(AT + 61);
+    outbox_start(w.ob);
+    until_state(first, STORE_QUEUE_SENT);
+    until_state(result.id, STORE_QUEUE_SENT);
+    CHECK_INT(nsent, 3);
+    CHECK(strcmp(sent[2].client_id, sent[0].client_id) == 0 ||
+          strcmp(sent[2].client_id, sent[1].client_id) == 0);
+    close_account();
+}
+
+/* Killed while a SendMail was under way: the row is SENDING at the start. */
+static void
+restart_sending(bool arrived)
+{
+    static const struct script park[] = {
+        {.cmd = "SendMail", .how = PLAY_PARK}, END};
+    static const struct script again[] = {OK, END};
+    struct arena *a = arena_new();
+    struct store_submission q;
+    char id[16] = "";
+    struct err e;
+
+    account(arrived ? "killed" : "killed2", "encrypt = always\n");
+    eas_server_play(park);
+    submit("bob@example.test", "");
+    until_sent(1);
+    CHECK_INT(store_queue_next(w.store, "", a, &q, &e), 1);
+    snprintf(id, sizeof id, "%s", q.id);
+    CHECK_INT(q.state, STORE_QUEUE_SENDING);
+    close_parts();
+    op_cancel(&slot);
+    open_parts("encrypt = always\n");
+    sent_arrives(arrived ? "5:1" : NULL,
+                 slice_make(sent[0].mime, sent[0].len));
+    eas_server_play(again);
+    outbox_start(w.ob);
+    for (int i = 0; i < 2000 && !w.looks; i++)
+        linger(1);
+    if (!arrived) {
+        linger(100);
+        CHECK_INT(state_of(id), STORE_QUEUE_SENDING);
+        now_fake(AT + 61);
+        CHECK_INT(outbox_retry(w.ob, id, &e), 0);
+    }
+    until_state(id, STORE_QUEUE_SENT);
+    CHECK_INT(nsent, arrived ? 1 : 2);
+    if (!arrived)
+        CHECK_STR(sent[1].client_id, sent[0].client_id);
+    arena_free(&a);
+    close_account();
+}
+
+static void
+killed_arrived(void)
+{
+    restart_sending(true);
+}
+
+static void
+killed_not_arrived(void)
+{
+    restart_sending(false);
+}
+
+/* A client that lost our answer comes again: one mail. */
+static void
+came_again(void)
+{
+    static const struct script play[] = {OK, OK, END};
+    char first[16];
+
+    account("again", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "");
+    finish();
+    memcpy(first, result.id, sizeof first);
+    submit("bob@example.test", "");
+    finish();
+    CHECK_STR(result.id, first);
+    CHECK_INT(nsent, 1);
+    /* Also after a restart; but another envelope is another message. */
+    close_parts();
+    open_parts(NULL);
+    outbox_start(w.ob);
+    submit("bob@example.test", "");
+    finish();
+    CHECK_STR(result.id, first);
+    submit("carol@example.test", "");
+    finish();
+    CHECK(strcmp(result.id, first) != 0);
+    CHECK_INT(nsent, 2);
+    close_account();
+}
+
+static void
+reply_guard(void)
+{
+    static const struct script play[] = {OK, OK, END};
+    struct store_view v = {.encrypted = true, .opened = true,
+                           .digest = SLICE("12345678901234567890123456789012"),
+                           .envelope = "", .structure = "", .body = "",
+                           .message_id = "<secret@example.test>",
+                           .verdict = ""};
+    struct err e = {0};
+    static const char reply[] = "In-Reply-To: <secret@example.test>\r\n";
+
+    account("guard", NULL);
+    sent_arrives("5:9", SLICE("Subject: x\r\n\r\ny"));
+    CHECK_INT(store_view_set(w.store, 1, &v, &e), 0);
+    CHECK_INT(store_view_was_encrypted(w.store, "<secret@example.test>", &e),
+              1);
+    eas_server_play(play);
+    submit("bob@example.test dave@x.test", reply);
+    finish();
+    CHECK_INT(done.err.code, E_NOCERT);
+    submit("bob@example.test",
+           "References: <a@b> <secret@example.test>\r\n"
+           "X-Sealpost: encrypt=no\r\n");
+    finish();
+    CHECK_INT(done.err.code, E_DENIED);
+    CHECK_INT(nsent, 0);
+    submit("bob@example.test", reply);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(0, "bob-enc", false));
+    CHECK_STR(field(0, "Subject"), "[...]");
+    settings_open("reply_guard = no\n");
+    outbox_settings(w.ob, w.settings->accounts[0]);
+    submit("bob@example.test", "References: <secret@example.test>\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_STR(field(1, "Subject"), "a plum");
+    close_account();
+}
+
+/* Signed by the mail program: not one byte of it changes. */
+static void
+sealed_already(void)
+{
+    static const struct script play[] = {OK, OK, END};
+    char *path = test_data(
+        "tests/data/smime/generated/s01-rsa2048-sha256-detached.eml");
+    struct buf b = BUF_INIT(1 << 20), crlf = BUF_INIT(1 << 20);
+    struct slice body, out;
+    char *text;
+    struct err e;
+
+    account("pass", "sign = always\nfrom = allow\n");
+    eas_server_play(play);
+    CHECK_INT(file_read(path, &b, &e), 0);
+    mime_write_crlf(buf_slice(&b), &crlf);
+    text = xasprintf("X-Sealpost: sign=yes\r\n%s", crlf.data);
+    body = slice_from(buf_slice(&crlf), mime_header_length(buf_slice(&crlf)));
+    submit_text("bob@example.test dave@x.test", text);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_INT(nsent, 1);
+    if (nsent) {
+        out = slice_make(sent[0].mime, sent[0].len);
+        CHECK(slice_eq(slice_from(out, mime_header_length(out)), body));
+    }
+    CHECK(strstr(field(0, "Bcc"), "dave@x.test") != NULL);
+    free(text);
+    /* Eight bits in what it signed: refused. */
+    text = xasprintf("%s\xc3\xbc\r\n", crlf.data);
+    submit_text("bob@example.test", text);
+    finish();
+    CHECK_INT(done.err.code, E_INPUT);
+    CHECK_INT(nsent, 1);
+    free(text);
+    buf_clear(&b);
+    buf_clear(&crlf);
+    free(path);
+    close_account();
+}
+
+static void
+at_rcpt(void)
+{
+    static const struct script play[] = {END};
+    static const struct {
+        const char *settings, *address;
+        enum err_code code;
+    } cases[] = {
+        {"encrypt = always\n", "bob@example.test", E_NONE},
+        {"encrypt = always\n", "dave@x.test", E_NOCERT},
+        {"encrypt = ask\n", "dave@x.test", E_NONE},
+        {"encrypt = never\n", "dave@x.test", E_NONE},
+        {"encrypt = ask\n", "no address", E_INPUT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char name[20];
+
+        snprintf(name, sizeof name, "rcpt%zu", i);
+        test_row(name);
+        account(name, cases[i].settings);
+        eas_server_play(play);
+        done = (struct outcome){0};
+        op_hold(&slot, outbox_check_recipient(w.ob, cases[i].address,
+                                              on_outcome_done, &done));
+        finish();
+        CHECK_INT(done.err.code, cases[i].code);
+        close_account();
+    }
+    test_row(NULL);
+}
+
+static void
+by_hand(void)
+{
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+    static const struct script back[] = {OK, END};
+    char id[16];
+    struct err e;
+
+    account("hand", NULL);
+    eas_server_play(away);
+    submit("bob@example.test", "");
+    finish();
+    CHECK(result.queued);
+    memcpy(id, result.id, sizeof id);
+    CHECK_INT(outbox_hold(w.ob, id, &e), 0);
+    CHECK_INT(state_of(id), STORE_QUEUE_HELD);
+    CHECK_INT(outbox_hold(w.ob, "000000000000", &e), -1);
+    CHECK_INT(e.code, E_MISSING);
+    /* Held over a restart, released by hand. */
+    close_parts();
+    open_parts(NULL);
+    eas_server_play(back);
+    outbox_start(w.ob);
+    linger(100);
+    CHECK_INT(nsent, 1);
+    CHECK_INT(outbox_retry(w.ob, id, &e), 0);
+    until_state(id, STORE_QUEUE_SENT);
+    CHECK_INT(nsent, 2);
+    CHECK_INT(w.looks, 0);
+    linger(50);
+    CHECK_INT(outbox_delete(w.ob, id, &e), -1);
+    CHECK_INT(e.code, E_MISSING);
+    /* Deleted: row and files. */
+    eas_server_play(away);
+    submit("carol@example.test", "");
+    finish();
+    CHECK(result.queued);
+    CHECK_INT(outbox_delete(w.ob, result.id, &e), 0);
+    CHECK_INT(state_of(result.id), -1);
+    CHECK_INT(files(), 0);
+    close_account();
+}
+
+/* ---- the server's policy ---- */
+
+#define TYPE "<PolicyType>MS-EAS-Provisioning-WBXML</PolicyType>"
+#define GIVE(key, doc) \
+    "<Provision><Status>1</Status><Policies><Policy>" TYPE "<Status>1</Status>" \
+    "<PolicyKey>" key "</PolicyKey><Data><EASProvisionDoc>" doc \
+    "</EASProvisionDoc></Data></Policy></Policies></Provision>"
+#define FINAL(key) \
+    "<Provision><Status>1</Status><Policies><Policy>" TYPE "<Status>1</Status>" \
+    "<PolicyKey>" key "</PolicyKey></Policy></Policies></Provision>"
+#define SIGNED "<RequireSignedSMIMEMessages>1</RequireSignedSMIMEMessages>"
+#define SEALED \
+    "<RequireEncryptedSMIMEMessages>1</RequireEncryptedSMIMEMessages>"
+
+/* It comes while a clear mail is on its way: that one never leaves, the same
+ * message is decided anew. */
+static void
+policy_while_sending(void)
+{
+    static const struct script play[] = {
+        {.cmd = "SendMail", .status = 449},
+        {.cmd = "Provision", .xml = GIVE("11", SIGNED SEALED)},
+        {.cmd = "Provision", .xml = FINAL("12")},
+        OK, END};
+    static const struct script none[] = {END};
+
+    account("policy", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_INT(nsent, 2); /* the first was turned away with 449 */
+    CHECK(openssl_reads(1, "bob-enc", true));
+    eas_server_play(none);
+    submit("bob@example.test", "X-Sealpost: encrypt=no\r\n");
+    finish();
+    CHECK_INT(done.err.code, E_DENIED);
+    CHECK(strstr(done.err.text, "RequireEncrypted") != NULL);
+    submit("dave@x.test", "");
+    finish();
+    CHECK_INT(done.err.code, E_NOCERT);
+    done = (struct outcome){0};
+    op_hold(&slot, outbox_check_recipient(w.ob, "dave@x.test",
+                                          on_outcome_done, &done));
+    finish();
+    CHECK_INT(done.err.code, E_NOCERT);
+    CHECK_INT(nsent, 2);
+    close_account();
+}
+
+/* The client leaves before the answer: the mail goes all the same. */
+static void
+client_leaves(void)
+{
+    static const struct script play[] = {OK, END};
+
+    account("leaves", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "");
+    op_cancel(&slot);
+    until_sent(1);
+    linger(100);
+    CHECK_INT(done.runs, 0);
+    CHECK_INT(files(), 0);
+    CHECK_INT(rows(), 1);
+    close_account();
+}
+
+/* ---- the lifetime ---- */
+
+static void
+too_old(void)
+{
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+
+    account("old", "queue_lifetime = 1h\n");
+    eas_server_play(away);
+    submit("bob@example.test", "");
+    finish();
+    CHECK(result.queued);
+    close_parts();
+    now_fake(AT + 3700);
+    open_parts("queue_lifetime = 1h\n");
+    eas_server_play(away);
+    outbox_start(w.ob);
+    until_state(result.id, -1);
+    CHECK_INT(files(), 0);
+    close_account();
+}
+
+static void
+setup(void)
+{
+    char *root = test_data(PKI "root/ca.crt");
+    const char *list[] = {root, NULL};
+    struct err e;
+
+    CHECK_INT(certs_anchors_new(list, false, &anchors, &e), 0);
+    secret_set(&data_key, "a data key of a test, 32 bytes..", 32);
+    eas_server_start();
+    eas_server_tap(on_tap);
+    free(root);
+}
+
+static void
+teardown(void)
+{
+    sent_clear();
+    eas_server_stop();
+    certs_anchors_unref(&anchors);
+    secret_clear(&data_key);
+    now_fake(-1);
+}
+
+static const struct test_case cases[] = {
+    TEST(setup),
+    TEST(accepted_clear),
+    TEST(accepted_sealed),
+    TEST(signed_only),
+    TEST(refused_here),
+    TEST(from_of_others),
+    TEST(refused_upstream),
+    TEST(server_away),
+    TEST(lost_reply),
+    TEST(lost_request),
+    TEST(claims),
+    TEST(killed_arrived),
+    TEST(killed_not_arrived),
+    TEST(came_again),
+    TEST(reply_guard),
+    TEST(sealed_already),
+    TEST(at_rcpt),
+    TEST(by_hand),
+    TEST(policy_while_sending),
+    TEST(client_leaves),
+    TEST(too_old),
+    TEST(teardown),
+};
+TEST_MAIN(cases)
