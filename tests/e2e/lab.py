@@ -65,10 +65,9 @@ class Lab:
         self.listeners = []
         self.starts = []
         self.failed = False
-        self.pending = []
         with open(self.conf, 'w') as f:
             f.write(CONF % {
-                'dir': self.dir, 'anchor': self.pki.anchor,
+                'dir': self.dir, 'anchor': self.pki.path('chain.pem'),
                 'settings': settings,
                 'run_as': "run_as = 'root'\n" if os.getuid() == 0 else ''})
 
@@ -152,10 +151,7 @@ class Lab:
         if keys is None:
             keys = [user + '-sign', user + '-enc']
         for key in keys:
-            if self.daemon:
-                self.import_key(user, key)
-            else:
-                self.pending.append((user, key))
+            self.import_key(user, key)
 
     def import_key(self, user, key):
         return self.ctl('key', 'import', user, self.pki.pfx(key),
@@ -174,8 +170,6 @@ class Lab:
         self.starts.append(self.daemon)
         if wait:
             self.wait_up()
-        while self.pending:
-            self.import_key(*self.pending.pop())
 
     def wait_up(self, seconds=30):
         """Until it says where it listens."""

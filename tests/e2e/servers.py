@@ -66,6 +66,8 @@ class Sandbox:
     exact = True          # it never rebuilds a message
     ping_s = 5            # how late a Ping may tell of new mail
     slow = 1              # waits are this much longer
+    # What a client sees of the Maildirs with short names.
+    SHOWN = {'Sent': 'Sent Items', 'Trash': 'Deleted Items'}
 
     def __init__(self, lab, version=None):
         self.lab = lab
@@ -226,7 +228,8 @@ class Sandbox:
             if os.path.basename(path) in ('cur', 'new', 'tmp'):
                 dirs[:] = []
             elif 'cur' in dirs:
-                out.add(os.path.relpath(path, root))
+                name = os.path.relpath(path, root)
+                out.add(self.SHOWN.get(name, name))
         return out
 
     def set_flags(self, user, item, add=(), remove=(), folder='INBOX'):
@@ -255,6 +258,7 @@ class Sogo:
     ping_s = 15
     slow = 4
     version = None
+    SHOWN = {}
 
     def __init__(self, lab, version=None):
         self.lab = lab
