@@ -66,6 +66,26 @@ on_stop(void *arg, const struct err *why)
         sync_start(a->sync);
 }
 
+static void sessions_end(struct account *a, const char *why);
+static void parts_close(struct account *a);
+
+static void
+on_wipe(void *arg, enum eas_wipe kind)
+{
+    struct account *a = arg;
+    struct err e;
+
+    /* No order is forgotten: without a marker the account only stops, and
+     * the server orders again at the next start. */
+    if (account_wipe_begin(a, kind, &e)) {
+        on_stop(a, &e);
+        return;
+    }
+    sessions_end(a, "the account was wiped");
+    parts_close(a);
+    account_wipe_go(a->wipe);
+}
+
 static struct op *
 look_into_sent(void *arg, op_done_fn *done, void *done_arg)
 {
@@ -107,13 +127,18 @@ open_store(struct account *a, const char *dir, struct err *e)
     return store_open(&c, &a->store, e);
 }
 
-static int
-open_eas(struct account *a, const char *dir, struct err *e)
+void
+account_eas_config(struct account *a, const char *device,
+                   struct eas_config *out)
 {
+    static const enum eas_auth_kind kinds[] = {
+        [SETTINGS_AUTH_BASIC] = EAS_AUTH_BASIC,
+        [SETTINGS_AUTH_NTLM] = EAS_AUTH_NTLM,
+        [SETTINGS_AUTH_CERTIFICATE] = EAS_AUTH_CERTIFICATE,
+    };
     const struct settings_account *s = a->settings;
-    char device[33];
-    struct eas_state state;
-    struct eas_config c = {
+
+    *out = (struct eas_config){
         .loop = a->set->loop,
         .account = a->name,
         .url = s->server,
@@ -121,17 +146,32 @@ open_eas(struct account *a, const char *dir, struct err *e)
         .address = s->address,
         .device_id = device,
         .ca_file = s->ca_file,
+        .auth = kinds[s->auth],
+        .client_cert = s->client_certificate,
+        .client_key = s->client_key,
         .version = s->eas_version,
         .max_requests = s->max_requests,
         .accept_policy = s->accept_policy,
-        .watcher = {.on_state = on_state,
-                    .on_policy = on_policy,
-                    .on_stop = on_stop,
-                    .arg = a},
+        .heartbeat_min = s->heartbeat_min,
+        .heartbeat_max = s->heartbeat_max,
     };
+}
+
+static int
+open_eas(struct account *a, const char *dir, struct err *e)
+{
+    char device[33];
+    struct eas_state state;
+    struct eas_config c;
 
     if (account_device_id(a->store, dir, device, e))
         return -1;
+    account_eas_config(a, device, &c);
+    c.watcher = (struct eas_watcher){.on_state = on_state,
+                                     .on_policy = on_policy,
+                                     .on_stop = on_stop,
+                                     .on_wipe = on_wipe,
+                                     .arg = a};
     account_eas_state_load(a->store, &state);
     return eas_new(&c, &state, &a->eas, e);
 }
@@ -216,6 +256,17 @@ open_rest(struct account *a, const char *dir, struct err *e)
 }
 
 static void
+sessions_end(struct account *a, const char *why)
+{
+    while (a->sessions) {
+        struct account_session *s = a->sessions;
+
+        a->sessions = s->next;
+        s->on_end(s->arg, why);
+    }
+}
+
+static void
 parts_close(struct account *a)
 {
     op_cancel(&a->password_op);
@@ -248,6 +299,11 @@ account_new(struct accounts *set, const struct settings_account *s)
     a->settings = s;
     loop_timer_init(&a->retry, on_retry, a);
     list_add(&set->list, &a->node);
+    if (account_wipe_load(a)) {
+        log_error("account", "account=%s %s", a->name, a->error.text);
+        free(dir);
+        return a;
+    }
     if (open_store(a, dir, &a->error) || open_eas(a, dir, &a->error) ||
         open_rest(a, dir, &a->error)) {
         log_error("account", "account=%s cannot be opened: %s", a->name,
@@ -312,12 +368,18 @@ account_start(struct account *a)
     char *name;
     int rc;
 
+    if (a->wipe)
+        account_wipe_go(a->wipe);
     if (a->error.code || a->password_op)
         return;
     if (a->settings->password_command) {
         op_hold(&a->password_op,
                 secrets_command(a->settings->password_command, &a->password,
                                 on_password, a));
+        return;
+    }
+    if (a->settings->auth == SETTINGS_AUTH_CERTIFICATE) {
+        account_run(a);
         return;
     }
     name = secrets_account_name(a->name, "password");
@@ -369,12 +431,8 @@ account_apply(struct account *a, const struct settings_account *s)
 void
 account_close(struct account *a, const char *why)
 {
-    while (a->sessions) {
-        struct account_session *s = a->sessions;
-
-        a->sessions = s->next;
-        s->on_end(s->arg, why);
-    }
+    account_wipe_free(&a->wipe);
+    sessions_end(a, why);
     parts_close(a);
     if (!a->error.code)
         err_set(&a->error, E_MISSING, "the account was closed");

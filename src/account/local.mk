@@ -2,4 +2,10 @@ noinst_LIBRARIES += libsp_account.a
 libsp_account_a_SOURCES = \
 	src/account/account.c src/account/account.h \
 	src/account/accounts.c src/account/device.c \
-	src/account/private.h src/account/tell.c
+	src/account/private.h src/account/tell.c src/account/wipe.c
+
+check_PROGRAMS += tests/unit/test_account_wipe
+TESTS += tests/unit/test_account_wipe
+tests_unit_test_account_wipe_SOURCES = tests/unit/test_account_wipe.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_account_wipe_LDADD = libsp_test.a $(LINK_5)

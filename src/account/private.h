@@ -12,6 +12,8 @@
 struct certs_anchors;
 struct secrets;
 
+struct account_wipe;
+
 struct account {
     struct list node;
     unsigned refs;
@@ -32,6 +34,7 @@ struct account {
     struct secret password;
     struct eas_user user;
     struct loop_timer retry;
+    struct account_wipe *wipe; /* ordered; then the parts are closed */
 };
 
 struct accounts {
@@ -52,6 +55,21 @@ void account_close(struct account *, const char *why);
 void account_apply(struct account *, const struct settings_account *);
 /* Equal settings in another place: the old place may go. */
 void account_keep(struct account *, const struct settings_account *);
+
+/* What the settings say of the server, without a watcher. Borrowed. */
+void account_eas_config(struct account *, const char *device,
+                        struct eas_config *out);
+
+/* ---- wipe.c ---- */
+
+/* The order is on disk when it returns 0; the caller then closes the parts
+ * and goes on with account_wipe_go(). */
+int account_wipe_begin(struct account *, enum eas_wipe kind, struct err *e);
+void account_wipe_go(struct account_wipe *);
+/* Is there an order from an earlier run? Then a->wipe and a->error are set
+ * and nothing of the account may be opened. */
+bool account_wipe_load(struct account *);
+void account_wipe_free(struct account_wipe **);
 
 /* ---- device.c ---- */
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,4 +175,29 @@ file_remove(const char *path, struct err *e)
     if (unlink(path) && errno != ENOENT)
         return err_errno(e, E_RETRY, errno, "removing %s", path);
     return 0;
+}
+
+static int
+on_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)at;
+    if (fault_point("unlink"))
+        return -1;
+    return kind == FTW_DP ? rmdir(path) : unlink(path);
+}
+
+int
+file_remove_tree(const char *path, struct err *e)
+{
+    char *dir;
+    int rc;
+
+    if (nftw(path, on_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) &&
+        errno != ENOENT)
+        return err_errno(e, E_RETRY, errno, "removing %s", path);
+    dir = file_dir(path);
+    rc = file_sync(dir, e);
+    free(dir);
+    return rc;
 }

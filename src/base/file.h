@@ -29,6 +29,10 @@ int file_mkdirs(const char *path, struct err *e);
 /* Removes; a file that is not there is fine. */
 int file_remove(const char *path, struct err *e);
 
+/* Removes a directory with all in it; links are not followed, other file
+ * systems not entered; fine if it is not there. Blocking: for workers. */
+int file_remove_tree(const char *path, struct err *e);
+
 /* dirname, in place of libc's that writes into its argument. Heap. */
 char *file_dir(const char *path);
 

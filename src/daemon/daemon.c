@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "account/account.h"
@@ -104,8 +105,7 @@ start_accounts(struct daemon *d, struct err *e)
 static size_t
 imap_clients(void *arg)
 {
-    (void)arg;
-    return 0; /* no IMAP door yet */
+    return imap_server_clients(((struct daemon *)arg)->imap);
 }
 
 static size_t
@@ -117,6 +117,10 @@ smtp_clients(void *arg)
 static int
 start_doors(struct daemon *d, struct err *e)
 {
+    struct imap_server_config imap = {.loop = d->loop,
+                                      .accounts = d->accounts,
+                                      .tls = d->tls,
+                                      .settings = d->settings};
     struct smtp_server_config smtp = {.loop = d->loop,
                                       .accounts = d->accounts,
                                       .tls = d->tls,
@@ -134,6 +138,7 @@ start_doors(struct daemon *d, struct err *e)
                    .arg = d},
     };
 
+    d->imap = imap_server_new(&imap);
     d->smtp = smtp_server_new(&smtp);
     return control_server_new(&control, &d->control, e);
 }
@@ -153,6 +158,19 @@ say_ready(struct daemon *d)
     notify_ready(status);
 }
 
+/* A thousand clients and the stores do not fit the usual 1024. */
+static void
+start_files(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= r.rlim_max)
+        return;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r))
+        log_notice("daemon", "the number of open files stays limited");
+}
+
 int
 daemon_start(struct daemon *d, struct err *e)
 {
@@ -164,6 +182,7 @@ daemon_start(struct daemon *d, struct err *e)
     daemon_log_settings(d);
     if (http_check_library(e))
         return -1;
+    start_files();
     d->loop = loop_new();
     if (start_certificate(d, e) || ports_open(d, e) ||
         places_make(d->settings, e) || start_rights(d, e) ||
@@ -188,6 +207,7 @@ daemon_stop(struct daemon *d)
     signals_stop(d);
     ports_close(d);
     control_server_free(&d->control);
+    imap_server_free(&d->imap);
     smtp_server_free(&d->smtp);
     accounts_free(&d->accounts);
     worker_free(&d->crypto);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -62,10 +61,10 @@ on_accept(void *arg, int fd)
     const struct daemon_port *p = arg;
     struct daemon *d = p->daemon;
 
-    if (p->door == SETTINGS_SMTP)
-        smtp_server_accept(d->smtp, fd, p->tls);
+    if (p->door == SETTINGS_IMAP)
+        imap_server_accept(d->imap, fd, p->tls);
     else
-        close(fd); /* no IMAP door yet: nobody is let in */
+        smtp_server_accept(d->smtp, fd, p->tls);
 }
 
 static struct daemon_port *

@@ -9,6 +9,7 @@
 
 #include "account/account.h"
 #include "base/log.h"
+#include "imap/server.h"
 #include "loop/loop.h"
 #include "smtp/server.h"
 
@@ -61,6 +62,7 @@ reload(struct daemon *d, struct err *e)
         free(fixed);
         return err_add(e, "the new settings are in force only in part");
     }
+    imap_server_settings(d->imap, now);
     smtp_server_settings(d->smtp, now);
     control_server_settings(d->control, now);
     d->settings = now;

@@ -10,9 +10,12 @@
 #include "loop/http.h"
 
 void
-eas_auth_init(struct eas_auth *a, const char *user)
+eas_auth_init(struct eas_auth *a, enum eas_auth_kind kind, const char *user,
+              const char *cert, const char *key)
 {
-    *a = (struct eas_auth){.user = xstrdup(user)};
+    *a = (struct eas_auth){.kind = kind, .user = xstrdup(user)};
+    a->cert = cert ? xstrdup(cert) : NULL;
+    a->key = key ? xstrdup(key) : NULL;
 }
 
 void
@@ -20,26 +23,40 @@ eas_auth_clear(struct eas_auth *a)
 {
     secret_clear(&a->secret);
     free(a->user);
+    free(a->cert);
+    free(a->key);
     *a = (struct eas_auth){0};
 }
 
 void
 eas_auth_set_password(struct eas_auth *a, const struct secret *password)
 {
-    a->kind = EAS_AUTH_BASIC;
     secret_copy(&a->secret, password);
+    a->has_password = true;
 }
 
 bool
 eas_auth_is_ready(const struct eas_auth *a)
 {
-    return a->kind != EAS_AUTH_NONE;
+    return a->kind == EAS_AUTH_CERTIFICATE || a->has_password;
 }
 
 void
 eas_auth_apply(const struct eas_auth *a, struct http_request *r)
 {
-    r->auth = a->kind == EAS_AUTH_BASIC ? HTTP_AUTH_BASIC : HTTP_AUTH_NONE;
+    switch (a->kind) {
+    case EAS_AUTH_CERTIFICATE:
+        r->auth = HTTP_AUTH_NONE;
+        r->client_cert = a->cert;
+        r->client_key = a->key;
+        return;
+    case EAS_AUTH_NTLM:
+        r->auth = HTTP_AUTH_NTLM;
+        break;
+    case EAS_AUTH_BASIC:
+        r->auth = HTTP_AUTH_BASIC;
+        break;
+    }
     r->user = a->user;
     r->secret = &a->secret;
 }

@@ -1,8 +1,8 @@
 /*
  * Who we are towards the server: one holder per account, asked before each
- * request and told when the server refused. Basic over TLS now; bearer
- * tokens, NTLM, Negotiate and client certificates are further kinds with the
- * same three questions.
+ * request and told when the server refused. Basic, NTLM and a client
+ * certificate; bearer tokens and Negotiate are further kinds with the same
+ * three questions.
  */
 #ifndef SEALPOST_EAS_AUTH_H
 #define SEALPOST_EAS_AUTH_H
@@ -10,18 +10,16 @@
 #include <stdbool.h>
 
 #include "base/secret.h"
+#include "eas/eas.h"
 
 struct http_request;
-
-enum eas_auth_kind {
-    EAS_AUTH_NONE, /* nobody has signed in yet */
-    EAS_AUTH_BASIC,
-};
 
 struct eas_auth {
     enum eas_auth_kind kind;
     char *user;
-    struct secret secret;
+    char *cert, *key;     /* PEM files, with a client certificate */
+    struct secret secret; /* the password */
+    bool has_password;
 };
 
 /* What a refused request means for the account. */
@@ -30,7 +28,9 @@ enum eas_auth_next {
     EAS_AUTH_RENEW, /* renew the token, then the same request once more */
 };
 
-void eas_auth_init(struct eas_auth *a, const char *user);
+/* cert and key: NULL but with EAS_AUTH_CERTIFICATE. */
+void eas_auth_init(struct eas_auth *a, enum eas_auth_kind kind,
+                   const char *user, const char *cert, const char *key);
 void eas_auth_clear(struct eas_auth *a);
 void eas_auth_set_password(struct eas_auth *a, const struct secret *password);
 /* false: no request may go out yet. */

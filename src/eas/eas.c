@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/now.h"
@@ -78,7 +79,8 @@ eas_new(const struct eas_config *c, const struct eas_state *state,
     eas->accept_policy = c->accept_policy;
     eas->watcher = c->watcher;
     eas->http = http_new();
-    eas_auth_init(&eas->auth, c->user);
+    eas_auth_init(&eas->auth, c->auth, c->user, c->client_cert,
+                  c->client_key);
     if (state)
         eas->state = *state;
     if (eas->forced_version &&
@@ -87,9 +89,13 @@ eas_new(const struct eas_config *c, const struct eas_state *state,
     /* The key was kept but not the document: ask again, for nobody may send
      * by a policy that is not known. */
     eas->need_provision = eas->state.policy_key[0] && !eas->state.no_policy;
+    eas->heartbeat_min = c->heartbeat_min ? c->heartbeat_min : 60;
+    eas->heartbeat_max = c->heartbeat_max ? c->heartbeat_max : 1680;
     eas->heartbeat = 480;
-    eas->heartbeat_min = 60;
-    eas->heartbeat_max = 1680;
+    if (eas->heartbeat < eas->heartbeat_min)
+        eas->heartbeat = eas->heartbeat_min;
+    if (eas->heartbeat > eas->heartbeat_max)
+        eas->heartbeat = eas->heartbeat_max;
     loop_task_init(&eas->stop_task, on_stop_task, eas);
     eas_queue_init(eas);
     *out = eas;
@@ -175,6 +181,13 @@ on_stop_task(void *arg)
 {
     struct eas *eas = arg;
 
+    if (eas->stopped && eas->wipe && eas->watcher.on_wipe) {
+        enum eas_wipe kind = eas->wipe;
+
+        eas->wipe = EAS_WIPE_NONE;
+        eas->watcher.on_wipe(eas->watcher.arg, kind);
+        return;
+    }
     if (eas->watcher.on_stop)
         eas->watcher.on_stop(eas->watcher.arg,
                              eas->stopped ? &eas->stop_err : NULL);
@@ -286,4 +299,26 @@ eas_answer_tree(struct arena *a, struct slice body, unsigned root_tag,
         return err_set(e, E_RETRY, "the server answered %s instead of %s",
                        wbxml_tag_name((*out)->tag), wbxml_tag_name(root_tag));
     return 0;
+}
+
+int64_t
+eas_date_parse(struct slice s)
+{
+    struct tm t = {0};
+    char text[40];
+    int64_t when;
+
+    if (!slice_copy(slice_trim(s), text, sizeof text) ||
+        (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon,
+                &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec) != 6 &&
+         sscanf(text, "%4d%2d%2dT%2d%2d%2d", &t.tm_year, &t.tm_mon, &t.tm_mday,
+                &t.tm_hour, &t.tm_min, &t.tm_sec) != 6) ||
+        t.tm_year < 1970 || t.tm_year > 2200 || t.tm_mon < 1 || t.tm_mon > 12 ||
+        t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
+        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60)
+        return -1;
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    when = (int64_t)timegm(&t);
+    return when < 0 ? -1 : when;
 }

@@ -36,6 +36,13 @@ struct eas_state {
     bool no_policy;       /* the server has none for us (policy status 2) */
 };
 
+/* What a server's administrator has ordered (MS-ASPROV 3.1.5.1.2). */
+enum eas_wipe {
+    EAS_WIPE_NONE,
+    EAS_WIPE_DEVICE,  /* everything that came from this server */
+    EAS_WIPE_ACCOUNT, /* 16.1: this account's data; for us the same */
+};
+
 /* Told from the loop, never inside a call of ours. All may be NULL. */
 struct eas_watcher {
     /* Store it; requests go on after this returns. */
@@ -48,7 +55,17 @@ struct eas_watcher {
     /* The server was changed and wants all keys forgotten (X-MS-RP): begin
      * with FolderSync key "0" again, keep the UIDs. */
     void (*on_begin_anew)(void *arg);
+    /* In place of on_stop: a wipe was ordered. Commands fail with E_DENIED
+     * from now on; erase, then eas_wipe_acknowledge(). The callee may free
+     * the eas. */
+    void (*on_wipe)(void *arg, enum eas_wipe kind);
     void *arg;
+};
+
+enum eas_auth_kind {
+    EAS_AUTH_BASIC,
+    EAS_AUTH_NTLM,        /* user may be DOMAIN\\name */
+    EAS_AUTH_CERTIFICATE, /* TLS client certificate, no password */
 };
 
 struct eas_config {
@@ -59,9 +76,13 @@ struct eas_config {
     const char *address;   /* the account's mail address */
     const char *device_id; /* 1-32 letters and digits */
     const char *ca_file;   /* PEM anchors instead of the system's, or NULL */
+    enum eas_auth_kind auth;
+    const char *client_cert; /* PEM files, with AUTH_CERTIFICATE */
+    const char *client_key;  /* NULL: the same file */
     const char *version;   /* force this version, or NULL: the highest */
     unsigned max_requests; /* beside one Ping; 0: 3 */
     bool accept_policy;    /* acknowledge what we cannot enforce */
+    unsigned heartbeat_min, heartbeat_max; /* of Ping, s; 0: 60, 1680 */
     struct eas_watcher watcher;
 };
 
@@ -70,7 +91,8 @@ int eas_new(const struct eas_config *, const struct eas_state *,
             struct eas **out, struct err *e);
 /* Cancels all that is under way. */
 void eas_free(struct eas **);
-/* Basic sign-in; starts a stopped account again. Copies the secret. */
+/* Signs in; starts a stopped account again. Copies the secret, which is not
+ * used with AUTH_CERTIFICATE. */
 void eas_set_password(struct eas *, const struct secret *password);
 /* Something changed (network back, a person asked): forget back-offs. */
 void eas_wake(struct eas *);
@@ -90,6 +112,12 @@ void eas_status_view(const struct eas *, struct eas_status_view *out);
 /* OPTIONS, choice of version, Provision: a sign-in test. Needed by nobody,
  * for every command does it when it is due. */
 struct op *eas_connect(struct eas *, op_done_fn *done, void *arg);
+
+/* Tells the server how the wipe went; also from an eas made anew after a
+ * crash, for it needs neither OPTIONS nor a policy key but the state's version.
+ * Done without error when the server took note. Cancelled before eas_free(). */
+struct op *eas_wipe_acknowledge(struct eas *, enum eas_wipe kind, bool erased,
+                                op_done_fn *done, void *arg);
 
 /* ---- folders (MS-ASCMD FolderSync and its kin) ---- */
 
@@ -260,12 +288,18 @@ struct op *eas_move_items(struct eas *, const struct eas_move *, size_t n,
                           struct eas_moved *out, op_done_fn *done, void *arg);
 void eas_moved_clear(struct eas_moved *, size_t n);
 
-/* ---- SendMail ---- */
+/* ---- SendMail, SmartReply, SmartForward ---- */
 
+enum eas_verb { EAS_SEND, EAS_REPLY, EAS_FORWARD };
 struct eas_mail {
     const char *client_id; /* at most 40 characters, the same at each try */
     bool save_in_sent;
     struct slice mime;     /* borrowed until done */
+    /* REPLY and FORWARD mark this message as answered or forwarded; `mime` is
+     * complete all the same (ReplaceMime). Gone there: status 150, then it
+     * may be sent plainly. */
+    enum eas_verb verb;
+    struct eas_place source;
     /* Asked each time right before the request goes out, also when it is
      * repeated after a new policy was acknowledged: -1 ends the command with
      * this error, unsent. May be NULL. */
@@ -307,6 +341,81 @@ struct eas_user {
 struct op *eas_user_get(struct eas *, struct eas_user *out, op_done_fn *done,
                         void *arg);
 void eas_user_clear(struct eas_user *);
+
+/* ---- Settings Oof ---- */
+
+enum eas_oof_state { EAS_OOF_OFF, EAS_OOF_ON, EAS_OOF_TIMED };
+enum eas_oof_audience {
+    EAS_OOF_INTERNAL,
+    EAS_OOF_KNOWN,   /* outside, in the contacts */
+    EAS_OOF_UNKNOWN, /* outside, all others */
+    EAS_OOF_AUDIENCES
+};
+struct eas_oof {
+    enum eas_oof_state state;
+    int64_t start, end; /* unix seconds, TIMED only; -1 not told */
+    struct {
+        bool enabled;
+        char *text; /* plain; NULL none */
+    } messages[EAS_OOF_AUDIENCES];
+};
+struct op *eas_oof_get(struct eas *, struct eas_oof *out, op_done_fn *done,
+                       void *arg);
+/* Copied. E_INPUT: TIMED with an end before its start. UNKNOWN without a text
+ * gets that of KNOWN, for Exchange wants them equal. */
+struct op *eas_oof_set(struct eas *, const struct eas_oof *, op_done_fn *done,
+                       void *arg);
+void eas_oof_clear(struct eas_oof *);
+
+/* ---- ValidateCert ---- */
+
+struct eas_validate_ask {
+    struct slice cert;         /* DER, copied */
+    const struct slice *chain; /* issuers, DER; at most 10 are sent */
+    size_t nchain;
+    bool check_crl; /* an unknown state of revocation is an error */
+};
+struct eas_validate_answer {
+    int status, reaction; /* 1: the server finds no fault */
+};
+struct op *eas_validate_cert(struct eas *, const struct eas_validate_ask *,
+                             struct eas_validate_answer *out, op_done_fn *done,
+                             void *arg);
+
+/* ---- ItemOperations EmptyFolderContents ---- */
+
+struct eas_empty_answer {
+    int status, reaction;
+};
+/* For good, without undo. Subfolders stay. */
+struct op *eas_folder_empty(struct eas *, const char *collection,
+                            struct eas_empty_answer *out, op_done_fn *done,
+                            void *arg);
+
+/* ---- Search, Find ---- */
+
+struct eas_search_ask {
+    const char *collection; /* NULL: the whole mailbox */
+    const char *text;       /* words as the server's index knows them */
+    int64_t since, before;  /* of DateReceived, unix seconds; -1: any */
+    unsigned first;         /* of the results; a page has 100 */
+};
+struct eas_hit {
+    char *collection, *server_id; /* server_id NULL from Search */
+    char *long_id;                /* NULL from Find */
+    char *subject;
+    int64_t received; /* -1 not told */
+};
+struct eas_search_answer {
+    int status, reaction;
+    struct eas_hit *hits;
+    size_t n;
+    uint64_t total;
+};
+struct op *eas_search(struct eas *, const struct eas_search_ask *,
+                      struct eas_search_answer *out, op_done_fn *done,
+                      void *arg);
+void eas_search_answer_clear(struct eas_search_answer *);
 
 /* The policy document that was acknowledged last, or NULL (none). Borrowed
  * until the next on_policy. */

@@ -1,32 +1,18 @@
 /*
  * ItemOperations Fetch of whole messages as MIME (MS-ASCMD 2.2.1.10). The
  * multipart form is asked for, in which a body travels as it is, outside of
- * WBXML; a server that answers inline is understood as well.
+ * WBXML; a server that answers inline is understood as well. The answer is read
+ * while it arrives, by items_read.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "eas/private.h"
+#include "eas/items_private.h"
 
 #define FETCH_MAX 50
 #define ANSWER_EXTRA ((uint64_t)1 << 20) /* what is not body */
 #define ANSWER_MAX ((uint64_t)1 << 30)
-
-struct fetch_place {
-    char *collection, *server_id;
-    bool told;
-};
-
-struct fetch_call {
-    struct eas_call call;
-    struct fetch_place *items;
-    size_t n;
-    uint64_t max_body;
-    void (*on_body)(void *arg, size_t index, int status, struct slice mime,
-                    bool truncated);
-    void *body_arg;
-};
 
 /* ---- the request */
 
@@ -58,121 +44,27 @@ fetch_build(struct eas_call *c, struct err *e)
 
 /* ---- the answer */
 
-static void
-fetch_tell(struct fetch_call *f, size_t i, int status, struct slice mime,
-           bool truncated)
-{
-    f->items[i].told = true;
-    f->on_body(f->body_arg, i, status, mime, truncated);
-}
-
-/* Servers answer in the order of the request, but the ids say it for sure.
- * An id alone will do where the folder is left out. */
-static size_t
-fetch_index(const struct fetch_call *f, const struct wbxml_node *n)
-{
-    struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
-    struct slice folder = wbxml_text(n, AIRSYNC_COLLECTION_ID, 0);
-
-    for (size_t i = 0; i < f->n; i++)
-        if (!f->items[i].told && slice_is(id, f->items[i].server_id) &&
-            (!folder.n || slice_is(folder, f->items[i].collection)))
-            return i;
-    return f->n;
-}
-
-/* The bytes of a body: a part of the multipart form, or Data inline. */
-static int
-body_bytes(const struct wbxml_node *body, const struct eas_parts *parts,
-           struct slice *out)
-{
-    const struct wbxml_node *data = wbxml_find(body, BASE_DATA, 0);
-    long part = wbxml_number(body, -1, ITEMOPS_PART, 0);
-
-    if (part >= 1 && (size_t)part < parts->n) {
-        *out = parts->part[part];
-        return 0;
-    }
-    if (part >= 0 || !data)
-        return -1;
-    *out = data->text;
-    return 0;
-}
-
-static void
-fetch_take(struct fetch_call *f, const struct wbxml_node *n,
-           const struct eas_parts *parts)
-{
-    const struct wbxml_node *props = wbxml_find(n, ITEMOPS_PROPERTIES, 0);
-    const struct wbxml_node *body = wbxml_find(props, BASE_BODY, 0);
-    long status = wbxml_number(n, 1, ITEMOPS_STATUS, 0);
-    size_t i = fetch_index(f, n);
-    struct slice mime;
-
-    if (i >= f->n)
-        return;
-    if (status != 1)
-        fetch_tell(f, i, (int)status, SLICE_NONE, false);
-    else if (!body || wbxml_number(body, 4, BASE_TYPE, 0) != 4 ||
-             body_bytes(body, parts, &mime))
-        fetch_tell(f, i, 14, SLICE_NONE, false); /* not as MIME */
-    else if (mime.n > f->max_body)
-        fetch_tell(f, i, -1, SLICE_NONE, false);
-    else
-        fetch_tell(f, i, 1, mime,
-                   wbxml_number(body, 0, BASE_TRUNCATED, 0) == 1);
-}
-
-static int
-fetch_read(struct fetch_call *f, struct arena *a, struct slice body,
-           struct err *e)
-{
-    struct eas_parts *parts = arena_alloc(a, sizeof *parts);
-    struct wbxml_tree_limits limits = {.bytes = body.n + 1};
-    const struct wbxml_node *n;
-    struct wbxml_node *root;
-    long status;
-
-    if (slice_istarts(slice_of(f->call.req.content_type),
-                      "application/vnd.ms-sync.multipart")) {
-        if (eas_multipart_parse(body, parts, e))
-            return -1;
-        body = parts->part[0];
-    }
-    if (wbxml_tree_parse(a, body, &limits, &root, e)) {
-        if (e->code == E_INPUT)
-            e->code = E_RETRY;
-        return err_add(e, "the server's answer");
-    }
-    if (root->tag != ITEMOPS_ITEM_OPERATIONS)
-        return err_set(e, E_RETRY, "the server answered %s instead of "
-                                   "ItemOperations",
-                       wbxml_tag_name(root->tag));
-    status = wbxml_number(root, 1, ITEMOPS_STATUS, 0);
-    n = wbxml_find(root, ITEMOPS_RESPONSE, ITEMOPS_FETCH, 0);
-    if (status != 1 && !n)
-        return eas_status_err(e, EAS_CMD_ITEMOPERATIONS, (int)status);
-    for (; n; n = wbxml_again(n))
-        fetch_take(f, n, parts);
-    /* Each item is told once: what the server forgot was not found. */
-    for (size_t i = 0; i < f->n; i++)
-        if (!f->items[i].told)
-            fetch_tell(f, i, status == 1 ? 6 : (int)status, SLICE_NONE, false);
-    return 0;
-}
-
 static int
 fetch_answer(struct eas_call *c, struct slice body, struct err *e)
 {
-    struct arena *a;
-    int rc;
+    struct fetch_call *f = (struct fetch_call *)c;
 
     if (!body.n)
         return err_set(e, E_RETRY, "ItemOperations: the answer is empty");
-    a = arena_new();
-    rc = fetch_read((struct fetch_call *)c, a, body, e);
-    arena_free(&a);
-    return rc;
+    eas_items_forget(f);
+    return eas_items_feed(f, body, e) || eas_items_finish(f, e) ? -1 : 0;
+}
+
+static int
+fetch_stream(struct eas_call *c, struct slice piece, struct err *e)
+{
+    return eas_items_feed((struct fetch_call *)c, piece, e);
+}
+
+static int
+fetch_stream_end(struct eas_call *c, struct err *e)
+{
+    return eas_items_finish((struct fetch_call *)c, e);
 }
 
 static void
@@ -180,6 +72,7 @@ fetch_clear(struct eas_call *c)
 {
     struct fetch_call *f = (struct fetch_call *)c;
 
+    eas_items_forget(f);
     for (size_t i = 0; i < f->n; i++) {
         free(f->items[i].collection);
         free(f->items[i].server_id);
@@ -194,6 +87,8 @@ eas_items_fetch(struct eas *eas, const struct eas_fetch_ask *ask,
     static const struct eas_call_kind kind = {.command = EAS_CMD_ITEMOPERATIONS,
                                               .build = fetch_build,
                                               .answer = fetch_answer,
+                                              .stream = fetch_stream,
+                                              .stream_end = fetch_stream_end,
                                               .clear = fetch_clear};
     struct fetch_call *f;
     uint64_t most;

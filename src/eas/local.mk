@@ -3,10 +3,13 @@ libsp_eas_a_SOURCES = \
 	src/eas/auth.c src/eas/auth.h \
 	src/eas/connect.c \
 	src/eas/eas.c src/eas/eas.h \
+	src/eas/empty.c \
 	src/eas/folders.c \
-	src/eas/items.c \
+	src/eas/items.c src/eas/items_private.h \
+	src/eas/items_read.c \
 	src/eas/move.c \
 	src/eas/multipart.c \
+	src/eas/oof.c \
 	src/eas/ping.c \
 	src/eas/policy.c src/eas/policy.h \
 	src/eas/private.h \
@@ -14,11 +17,14 @@ libsp_eas_a_SOURCES = \
 	src/eas/queue.c \
 	src/eas/request.c \
 	src/eas/resolve.c \
+	src/eas/search.c \
 	src/eas/send.c \
 	src/eas/settings.c \
 	src/eas/status.c src/eas/status.h \
 	src/eas/sync.c src/eas/sync_private.h \
-	src/eas/sync_read.c
+	src/eas/sync_read.c \
+	src/eas/validate.c \
+	src/eas/wipe.c
 
 check_PROGRAMS += tests/unit/test_eas_connect
 TESTS += tests/unit/test_eas_connect
@@ -31,3 +37,20 @@ TESTS += tests/unit/test_eas_stream
 tests_unit_test_eas_stream_SOURCES = tests/unit/test_eas_stream.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_eas_stream_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_more
+TESTS += tests/unit/test_eas_more
+tests_unit_test_eas_more_SOURCES = tests/unit/test_eas_more.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_more_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_items
+TESTS += tests/unit/test_eas_items
+tests_unit_test_eas_items_SOURCES = tests/unit/test_eas_items.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_items_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_auth
+TESTS += tests/unit/test_eas_auth
+tests_unit_test_eas_auth_SOURCES = tests/unit/test_eas_auth.c
+tests_unit_test_eas_auth_LDADD = libsp_test.a $(LINK_2)

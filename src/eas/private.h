@@ -177,6 +177,9 @@ struct eas {
     unsigned heartbeat, heartbeat_min, heartbeat_max, ping_folders;
     bool ping_broke;
 
+    bool wipe_told;     /* status 140: the next Provision says which */
+    enum eas_wipe wipe; /* ordered, not yet told to the watcher */
+
     bool stopped;
     struct err stop_err;
     struct loop_task stop_task; /* tells the watcher */
@@ -218,12 +221,30 @@ bool eas_policy_is_same(const struct eas_policy *a, const struct eas_policy *b);
 
 /* multipart.c: MS-ASCMD 2.2.1.10.1.1 */
 #define EAS_PARTS_MAX 512
-struct eas_parts {
-    size_t n;
-    struct slice part[EAS_PARTS_MAX];
+/* -1 with e ends the reading. */
+typedef int eas_multipart_bytes_fn(void *arg, size_t part, struct slice piece,
+                                   struct err *e);
+typedef int eas_multipart_end_fn(void *arg, size_t part, struct err *e);
+struct eas_multipart {
+    eas_multipart_bytes_fn *on_bytes;
+    eas_multipart_end_fn *on_end; /* the part is complete; also an empty one */
+    void *arg;
+    /* internal */
+    struct buf head;
+    struct {
+        uint32_t at, len;
+    } *table;
+    size_t n, part; /* parts, the one that comes */
+    uint64_t at;
 };
-int eas_multipart_parse(struct slice body, struct eas_parts *out,
-                        struct err *e);
+void eas_multipart_init(struct eas_multipart *m,
+                        eas_multipart_bytes_fn *on_bytes,
+                        eas_multipart_end_fn *on_end, void *arg);
+void eas_multipart_clear(struct eas_multipart *m);
+/* E_RETRY for what is no good multipart; else the caller's error. */
+int eas_multipart_feed(struct eas_multipart *m, struct slice piece,
+                       struct err *e);
+int eas_multipart_finish(struct eas_multipart *m, struct err *e);
 
 /* small things that several commands need */
 /* Sets status and reaction of an answer. */
@@ -233,6 +254,9 @@ void eas_status_set(enum eas_command command, int code, int *status_out,
 char *eas_dup_id(struct slice s);
 /* A text of the answer as a heap string without NULs; NULL when absent. */
 char *eas_dup_text(struct slice s, size_t max);
+/* YYYY-MM-DDTHH:MM:SS[.mmm]Z, or the compact form (MS-ASDTYPE 2.3), as unix
+ * seconds; -1 for an absent or absurd one. */
+int64_t eas_date_parse(struct slice s);
 /* Parses the whole answer as a tree and checks its root. E_RETRY when there
  * is none at all. */
 int eas_answer_tree(struct arena *a, struct slice body, unsigned root_tag,

@@ -38,6 +38,11 @@ eas_provision_device(struct eas *eas, struct wbxml_writer *w)
 int
 eas_provision_ask(struct eas *eas, struct wbxml_writer *w)
 {
+    /* MS-ASPROV 3.1.5.1.2.2: an empty question after status 140. */
+    if (eas->wipe_told) {
+        wbxml_write_empty(w, PROVISION_PROVISION);
+        return 0;
+    }
     wbxml_write_start(w, PROVISION_PROVISION);
     /* From 14.1 on inside and first; with 14.0 it must not be here. */
     if (eas_version_is(eas, 141))
@@ -68,7 +73,7 @@ eas_provision_ack(struct eas *eas, struct wbxml_writer *w)
 /* Root and policy status of either answer; the policy element. Some servers
  * leave the root status out. */
 static int
-answer_policy(struct arena *a, struct slice body,
+answer_policy(struct eas *eas, struct arena *a, struct slice body,
               const struct wbxml_node **policy_out, long *status_out,
               struct err *e)
 {
@@ -78,9 +83,14 @@ answer_policy(struct arena *a, struct slice body,
 
     if (eas_answer_tree(a, body, PROVISION_PROVISION, &root, e))
         return -1;
-    if (wbxml_has(root, PROVISION_REMOTE_WIPE, 0) ||
-        wbxml_has(root, PROVISION_ACCOUNT_ONLY_REMOTE_WIPE, 0))
-        return err_set(e, E_DENIED, "remote wipe requested: not built yet");
+    eas->wipe_told = false;
+    if (wbxml_has(root, PROVISION_REMOTE_WIPE, 0))
+        eas->wipe = EAS_WIPE_DEVICE;
+    else if (wbxml_has(root, PROVISION_ACCOUNT_ONLY_REMOTE_WIPE, 0))
+        eas->wipe = EAS_WIPE_ACCOUNT;
+    if (eas->wipe)
+        return err_set(e, E_DENIED, "the server's administrator has ordered "
+                                    "that this account be wiped here");
     status = wbxml_number(root, 1, PROVISION_STATUS, 0);
     if (status != 1)
         return eas_status_err(e, EAS_CMD_PROVISION, (int)status);
@@ -143,7 +153,7 @@ asked_read(struct eas *eas, struct arena *a, struct slice body,
     const struct wbxml_node *policy;
     long status;
 
-    if (answer_policy(a, body, &policy, &status, e))
+    if (answer_policy(eas, a, body, &policy, &status, e))
         return -1;
     if (status == 2) {
         *out = EAS_PROV_NONE;
@@ -182,7 +192,7 @@ eas_provision_acked(struct eas *eas, struct slice body, struct err *e)
     const struct wbxml_node *policy;
     long status;
     char key[sizeof eas->state.policy_key];
-    int rc = answer_policy(a, body, &policy, &status, e);
+    int rc = answer_policy(eas, a, body, &policy, &status, e);
 
     if (!rc && status != 1)
         rc = policy_status_err(status, e);

@@ -20,7 +20,7 @@
 
 /* Statuses by which the server turns the whole account away: asking again,
  * with this or another command, changes nothing. */
-static const int fatal[] = {123, 124, 125, 126, 129, 131, 139, 140, 177};
+static const int fatal[] = {123, 124, 125, 126, 129, 131, 139, 177};
 
 void
 eas_request_init(struct eas_request *r, struct eas *eas,
@@ -96,6 +96,13 @@ on_header(void *arg, struct slice name, struct slice value)
     }
 }
 
+static bool
+is_multipart(const struct eas_request *r)
+{
+    return slice_istarts(slice_of(r->content_type),
+                         "application/vnd.ms-sync.multipart");
+}
+
 /* Once an answer is too long for a refusal it need not be kept. */
 static int
 stream_piece(struct eas_request *r, struct slice piece, struct err *e)
@@ -116,7 +123,7 @@ can_stream(const struct eas_request *r, struct slice piece)
     return r->streaming ||
            (r->stream && r->http.status == 200 && r->body.len >= 4 &&
             r->body.len + piece.n > REFUSAL_MAX &&
-            wbxml_is_wbxml(buf_slice(&r->body)));
+            (is_multipart(r) || wbxml_is_wbxml(buf_slice(&r->body))));
 }
 
 static void
@@ -213,8 +220,10 @@ outcome_by_status(struct eas_request *r)
         wbxml_read(buf_slice(&r->body), &events, NULL, NULL))
         return EAS_GOT; /* the command's own reader says what is wrong */
     if (p.found == 140) {
-        err_set(&r->err, E_DENIED, "remote wipe requested: not built yet");
-        return EAS_STOPPED;
+        r->eas->wipe_told = true;
+        err_set(&r->err, E_DENIED, "the server orders a wipe (status 140), "
+                                   "but Provision does not say which");
+        return EAS_NEED_PROVISION;
     }
     if (p.found >= 141 && p.found <= 144) {
         err_set(&r->err, E_DENIED,
@@ -239,8 +248,7 @@ outcome_200(struct eas_request *r)
 {
     if (r->options || r->streaming || !r->body.len)
         return EAS_GOT;
-    if (slice_istarts(slice_of(r->content_type),
-                      "application/vnd.ms-sync.multipart"))
+    if (is_multipart(r))
         return EAS_GOT;
     if (!wbxml_is_wbxml(buf_slice(&r->body))) {
         err_set(&r->err, E_RETRY,

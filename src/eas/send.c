@@ -1,5 +1,6 @@
 /*
- * SendMail (MS-ASCMD 2.2.1.17): the message goes out as it is, streamed from
+ * SendMail, and SmartReply and SmartForward with ReplaceMime (MS-ASCMD
+ * 2.2.1.17, .19, .20): the message goes out as it is, streamed from
  * the caller's memory between a few bytes of WBXML. An empty answer is
  * success. The ClientId makes a repetition safe, so the queue may repeat it
  * after provisioning or a 503, and the caller after a broken line.
@@ -18,11 +19,25 @@ struct send_call {
     struct eas_call call;
     char *client_id;
     bool save;
+    char *folder, *item; /* of the source */
     struct slice mime;
     int (*may_go)(void *arg, struct err *e);
     void *may_go_arg;
     struct eas_send_answer *out;
 };
+
+static unsigned
+root_of(const struct eas_call *c)
+{
+    switch (c->kind->command) {
+    case EAS_CMD_SMARTREPLY:
+        return COMPOSE_SMART_REPLY;
+    case EAS_CMD_SMARTFORWARD:
+        return COMPOSE_SMART_FORWARD;
+    default:
+        return COMPOSE_SEND_MAIL;
+    }
+}
 
 static int
 send_build(struct eas_call *c, struct err *e)
@@ -34,10 +49,18 @@ send_build(struct eas_call *c, struct err *e)
         return -1;
     c->req.payload = s->mime;
     c->req.stall_ms = STALL_MS;
-    wbxml_write_start(w, COMPOSE_SEND_MAIL);
+    wbxml_write_start(w, root_of(c));
     wbxml_write_text(w, COMPOSE_CLIENT_ID, s->client_id);
+    if (s->item) {
+        wbxml_write_start(w, COMPOSE_SOURCE);
+        wbxml_write_text(w, COMPOSE_FOLDER_ID, s->folder);
+        wbxml_write_text(w, COMPOSE_ITEM_ID, s->item);
+        wbxml_write_end(w);
+    }
     if (s->save)
         wbxml_write_empty(w, COMPOSE_SAVE_IN_SENT_ITEMS);
+    if (s->item) /* nothing of the original may be added by the server */
+        wbxml_write_empty(w, COMPOSE_REPLACE_MIME);
     wbxml_write_splice(w, COMPOSE_MIME, s->mime.n);
     wbxml_write_end(w);
     return 0;
@@ -54,7 +77,7 @@ send_answer(struct eas_call *c, struct slice body, struct err *e)
 
     if (body.n) {
         a = arena_new();
-        rc = eas_answer_tree(a, body, COMPOSE_SEND_MAIL, &root, e);
+        rc = eas_answer_tree(a, body, root_of(c), &root, e);
         if (!rc)
             status = wbxml_number(root, 1, COMPOSE_STATUS, 0);
         arena_free(&a);
@@ -63,7 +86,7 @@ send_answer(struct eas_call *c, struct slice body, struct err *e)
         s->out->maybe = true; /* it was answered, but what? */
         return -1;
     }
-    eas_status_set(EAS_CMD_SENDMAIL, (int)status, &s->out->status,
+    eas_status_set(c->kind->command, (int)status, &s->out->status,
                    &s->out->reaction);
     return 0;
 }
@@ -84,18 +107,28 @@ send_failed(struct eas_call *c, const struct err *e)
 static void
 send_clear(struct eas_call *c)
 {
-    free(((struct send_call *)c)->client_id);
+    struct send_call *s = (struct send_call *)c;
+
+    free(s->client_id);
+    free(s->folder);
+    free(s->item);
 }
 
 struct op *
 eas_send(struct eas *eas, const struct eas_mail *mail,
          struct eas_send_answer *out, op_done_fn *done, void *arg)
 {
-    static const struct eas_call_kind kind = {.command = EAS_CMD_SENDMAIL,
-                                              .build = send_build,
-                                              .answer = send_answer,
-                                              .failed = send_failed,
-                                              .clear = send_clear};
+#define KIND(name)                                                          \
+    {.command = name,                                                       \
+     .build = send_build,                                                   \
+     .answer = send_answer,                                                 \
+     .failed = send_failed,                                                 \
+     .clear = send_clear}
+    static const struct eas_call_kind kinds[] = {
+        [EAS_SEND] = KIND(EAS_CMD_SENDMAIL),
+        [EAS_REPLY] = KIND(EAS_CMD_SMARTREPLY),
+        [EAS_FORWARD] = KIND(EAS_CMD_SMARTFORWARD)};
+#undef KIND
     struct send_call *s;
 
     *out = (struct eas_send_answer){0};
@@ -107,7 +140,15 @@ eas_send(struct eas *eas, const struct eas_mail *mail,
     if (mail->mime.n > UINT32_MAX)
         return op_decided(&(struct err){E_LIMIT, "a message of over 4 GiB"},
                           done, arg);
-    s = eas_call_new(eas, &kind, sizeof *s);
+    if (mail->verb != EAS_SEND &&
+        (!mail->source.collection || !mail->source.server_id))
+        return op_decided(&(struct err){E_BUG, "a reply to nothing"}, done,
+                          arg);
+    s = eas_call_new(eas, &kinds[mail->verb], sizeof *s);
+    if (mail->verb != EAS_SEND) {
+        s->folder = xstrdup(mail->source.collection);
+        s->item = xstrdup(mail->source.server_id);
+    }
     s->out = out;
     s->client_id = xstrdup(mail->client_id);
     s->save = mail->save_in_sent;

@@ -6,10 +6,8 @@
  * Servers differ in the order of the elements, so nothing here depends on
  * it, and the innermost Status says what happened (MS-ASCMD 2.2.2).
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "eas/sync_private.h"
@@ -33,29 +31,6 @@ struct sync_reader {
 };
 
 /* ---- values */
-
-/* YYYY-MM-DDTHH:MM:SS[.mmm]Z, or the compact form (MS-ASDTYPE 2.3). */
-static int64_t
-parse_date(struct slice s)
-{
-    struct tm t = {0};
-    char text[40];
-    int64_t when;
-
-    if (!slice_copy(slice_trim(s), text, sizeof text) ||
-        (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon,
-                &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec) != 6 &&
-         sscanf(text, "%4d%2d%2dT%2d%2d%2d", &t.tm_year, &t.tm_mon, &t.tm_mday,
-                &t.tm_hour, &t.tm_min, &t.tm_sec) != 6) ||
-        t.tm_year < 1970 || t.tm_year > 2200 || t.tm_mon < 1 || t.tm_mon > 12 ||
-        t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour < 0 || t.tm_hour > 23 ||
-        t.tm_min < 0 || t.tm_min > 59 || t.tm_sec < 0 || t.tm_sec > 60)
-        return -1;
-    t.tm_year -= 1900;
-    t.tm_mon -= 1;
-    when = (int64_t)timegm(&t);
-    return when < 0 ? -1 : when;
-}
 
 static const char *
 text_of(const struct wbxml_node *data, unsigned tag)
@@ -132,7 +107,7 @@ read_content(const struct wbxml_node *data, struct eas_item *out)
     out->reply_to = text_of(data, EMAIL_REPLY_TO);
     out->subject = text_of(data, EMAIL_SUBJECT);
     out->message_class = text_of(data, EMAIL_MESSAGE_CLASS);
-    out->received = date.p ? parse_date(date) : -1;
+    out->received = date.p ? eas_date_parse(date) : -1;
     out->estimated_size = size > 0 ? (uint64_t)size : 0;
     out->importance = (int)wbxml_number(data, 1, EMAIL_IMPORTANCE, 0);
     out->draft = wbxml_number(data, 0, EMAIL2_IS_DRAFT, 0) == 1;
@@ -380,8 +355,9 @@ eas_sync_feed(struct sync_call *s, struct slice piece, struct err *e)
 int
 eas_sync_finish(struct sync_call *s, struct err *e)
 {
-    int rc = wbxml_reader_end(&s->reader->wbxml, e) ? torn(e)
-                                                    : answer_settle(s->reader, e);
+    int rc = wbxml_reader_end(&s->reader->wbxml, e)
+                 ? torn(e)
+                 : answer_settle(s->reader, e);
 
     eas_sync_forget(s);
     return rc;

@@ -15,5 +15,13 @@ tests_unit_test_outbox_LDADD = libsp_test.a $(LINK_4)
 check_PROGRAMS += tests/unit/test_outbox_flow
 TESTS += tests/unit/test_outbox_flow
 tests_unit_test_outbox_flow_SOURCES = tests/unit/test_outbox_flow.c \
+	tests/unit/outbox_world.c tests/unit/outbox_world.h \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_outbox_flow_LDADD = libsp_test.a $(LINK_4)
+
+check_PROGRAMS += tests/unit/test_outbox_crash
+TESTS += tests/unit/test_outbox_crash
+tests_unit_test_outbox_crash_SOURCES = tests/unit/test_outbox_crash.c \
+	tests/unit/outbox_world.c tests/unit/outbox_world.h \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_outbox_crash_LDADD = libsp_test.a $(LINK_4)

@@ -225,21 +225,39 @@ kind_of(enum err_code code)
     return FOR_GOOD;
 }
 
-int
-outbox_remove(struct outbox *ob, const char *id, struct err *e)
+/* The row, its copies and, with `why`, the report: all or nothing. */
+static int
+rows_remove(struct outbox *ob, const char *id,
+            const struct store_submission *row, const struct err *why,
+            struct err *e)
 {
     struct list *node, *after;
 
-    if (store_begin(ob->store, e))
+    if ((why && outbox_report(ob, row, why, e)) ||
+        store_queue_remove(ob->store, id, e))
         return -1;
-    if (store_queue_remove(ob->store, id, e))
-        goto failed;
     LIST_EACH(&ob->entries, node, after) {
         struct outbox_entry *en = LIST_OBJECT(node, struct outbox_entry, node);
 
         if (strcmp(en->parent, id) == 0 &&
             store_queue_remove(ob->store, en->id, e))
-            goto failed;
+            return -1;
+    }
+    return 0;
+}
+
+static int
+remove_all(struct outbox *ob, const char *id,
+           const struct store_submission *row, const struct err *why,
+           struct err *e)
+{
+    struct list *node, *after;
+
+    if (store_begin(ob->store, e))
+        return -1;
+    if (rows_remove(ob, id, row, why, e)) {
+        store_rollback(ob->store);
+        return -1;
     }
     if (store_commit(ob->store, e))
         return -1;
@@ -252,9 +270,6 @@ outbox_remove(struct outbox *ob, const char *id, struct err *e)
             en->state = STORE_QUEUE_SENT; /* nothing to be done any more */
     }
     return 0;
-failed:
-    store_rollback(ob->store);
-    return -1;
 }
 
 /* The time it has waited is doubled, within the account's bounds. */
@@ -316,9 +331,8 @@ entry_give_up(struct outbox_entry *en, const struct store_submission *row,
 
     log_warn("outbox", "id=%s from=%s refused: %s", en->id,
              log_address(row->sender), err->text);
-    if (!en->on_outcome)
-        outbox_report(en->ob, row, err);
-    if (outbox_remove(en->ob, en->id, &e)) {
+    if (remove_all(en->ob, en->id, row, en->on_outcome ? NULL : err, &e)) {
+        err_add(&e, "given up, but it cannot be removed");
         entry_postpone(en, row, &e);
         return;
     }
@@ -600,7 +614,7 @@ outbox_delete(struct outbox *ob, const char *id, struct err *e)
 {
     struct outbox_entry *en = entry_by_hand(ob, id, e);
 
-    if (!en || outbox_remove(ob, id, e))
+    if (!en || remove_all(ob, id, NULL, NULL, e))
         return -1;
     log_notice("outbox", "id=%s deleted by hand", id);
     outbox_entry_free(en);

@@ -254,10 +254,9 @@ struct op *outbox_deliver(struct outbox *, const char *id, op_done_fn *done,
 struct op *outbox_sent_find(struct outbox *, const char *id, struct slice mime,
                             bool *found_out, op_done_fn *done, void *arg);
 /* Tells the account's owner that it was given up: a local message in INBOX
- * (RFC 3464), and a line in the log. */
-void outbox_report(struct outbox *, const struct store_submission *,
-                   const struct err *why);
-/* A submission and the copies that hang on it. */
-int outbox_remove(struct outbox *, const char *id, struct err *e);
+ * (RFC 3464), and a line in the log. In a transaction of the caller. E_RETRY
+ * when INBOX is not there yet. */
+int outbox_report(struct outbox *, const struct store_submission *,
+                  const struct err *why, struct err *e);
 
 #endif

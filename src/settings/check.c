@@ -45,6 +45,14 @@ check_one(const struct settings_account *a, const char **setting,
     if (!known)
         return err_set(e, E_INPUT, "eas_version = \"%.20s\": allowed is "
                        "14.0, 14.1, 16.0, 16.1", a->eas_version);
+    *setting = "auth";
+    if (a->auth == SETTINGS_AUTH_CERTIFICATE && !a->client_certificate)
+        return err_set(e, E_INPUT, "auth = certificate needs "
+                                   "client_certificate, a PEM file");
+    *setting = "client_certificate";
+    if (a->auth != SETTINGS_AUTH_CERTIFICATE && a->client_certificate)
+        return err_set(e, E_INPUT, "client_certificate is shown with auth = "
+                                   "certificate only");
     *setting = "heartbeat_max";
     if (a->heartbeat_max < a->heartbeat_min)
         return err_set(e, E_INPUT, "heartbeat_max = %us is below "

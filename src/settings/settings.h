@@ -19,7 +19,11 @@
 
 /* Values that are words. What is "not built yet" is refused when the file is
  * read, so nobody who reads a struct settings has to look for it. */
-enum settings_auth { SETTINGS_AUTH_BASIC };
+enum settings_auth {
+    SETTINGS_AUTH_BASIC,
+    SETTINGS_AUTH_NTLM,
+    SETTINGS_AUTH_CERTIFICATE,
+};
 enum settings_want {
     SETTINGS_ASK, /* only on the message's wish */
     SETTINGS_ALWAYS,
@@ -75,6 +79,8 @@ struct settings_account {
     const char *server;  /* https://host[:port][/path] */
     const char *user;    /* sign-in name; default: the address */
     enum settings_auth auth;
+    const char *client_certificate; /* PEM, with auth = certificate */
+    const char *client_key;         /* PEM; NULL: in the same file */
     const char *password_command; /* NULL: the password is in the secrets */
     const char *ca_file; /* PEM anchors for the server; NULL: the system's */
     const char *eas_version;      /* "14.1"...; NULL: the highest */

@@ -36,9 +36,9 @@ static const struct setting_word words_secrets[] = {
     {NULL, 0, false}};
 static const struct setting_word words_auth[] = {
     {"basic", SETTINGS_AUTH_BASIC, false},
-    {"ntlm", 1, UNBUILT},
-    {"negotiate", 2, UNBUILT},
-    {"certificate", 3, UNBUILT},
+    {"ntlm", SETTINGS_AUTH_NTLM, false},
+    {"certificate", SETTINGS_AUTH_CERTIFICATE, false},
+    {"negotiate", 3, UNBUILT},
     {"oauth", 4, UNBUILT},
     {NULL, 0, false}};
 static const struct setting_word words_login[] = {
@@ -202,10 +202,9 @@ const struct setting settings_table[] = {
     {"login", SETTING_WORD, A_NO, "stored", words_login, 0, 0, NULL, false},
     {"password_command", SETTING_TEXT, A(password_command), "", NULL, 0, 0,
      NULL, false},
-    {"client_certificate", SETTING_PATH, A_NO, "", NULL, 0, 0,
-     "sign-in with a client certificate", false},
-    {"client_key", SETTING_PATH, A_NO, "", NULL, 0, 0,
-     "sign-in with a client certificate", false},
+    {"client_certificate", SETTING_PATH, A(client_certificate), "", NULL, 0, 0,
+     NULL, false},
+    {"client_key", SETTING_PATH, A(client_key), "", NULL, 0, 0, NULL, false},
     {"oauth_client_id", SETTING_TEXT, A_NO, "", NULL, 0, 0, "OAuth 2.0",
      false},
     {"oauth_tenant", SETTING_TEXT, A_NO, "", NULL, 0, 0, "OAuth 2.0", false},

@@ -56,6 +56,9 @@ db_open(const char *path, struct db **out, struct err *e)
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, 2000);
+    /* Else each bound value that might choose a partial index compiles its
+     * statement anew; our queries name the condition of the index. */
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     *out = db;
     return 0;
 }

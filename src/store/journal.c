@@ -68,20 +68,24 @@ store_journal_drop(struct store *s, int64_t message, struct err *e)
                   message);
 }
 
+#define PLACE_POS ((int64_t)1 << 62)
+
 int
 store_journal_next(struct store *s, int64_t collection, int64_t *after,
                    struct arena *a, struct store_row *out, struct err *e)
 {
-    /* Position = field order, then id: PLACE rows come last. */
+    /* Position = PLACE rows last, then id; CROSS JOIN keeps the order of the
+     * index journal_order, so that each row costs one step of it. */
     sqlite3_stmt *q = db_query(
         s->db, e,
         "SELECT j.id, j.message, j.field, j.tries, j.sent, j.next_try,"
-        " m.flags, m.keywords, m.folder, m.collection, m.server_id,"
-        " (j.field = 3) * 4611686018427387904 + j.id AS pos"
-        " FROM journal j JOIN message m ON m.id = j.message"
-        " WHERE m.collection = ? AND m.server_id <> '' AND j.next_try <= ?"
-        " AND pos > ? ORDER BY pos LIMIT 1",
-        "iii", collection, now_unix(), *after);
+        " m.flags, m.keywords, m.folder, m.collection, m.server_id"
+        " FROM journal j CROSS JOIN message m ON m.id = j.message"
+        " WHERE (j.field = 3, j.id) > (?3, ?4)"
+        " AND m.collection = ?1 AND m.server_id <> '' AND j.next_try <= ?2"
+        " ORDER BY j.field = 3, j.id LIMIT 1",
+        "iiii", collection, now_unix(), (int64_t)(*after >= PLACE_POS),
+        *after % PLACE_POS);
     int rc = q ? db_step(s->db, q, e) : -1;
     unsigned flags;
     char *shared;
@@ -105,7 +109,7 @@ store_journal_next(struct store *s, int64_t collection, int64_t *after,
     shared = store_keywords_part(db_text(q, 7, a), false);
     out->keywords = arena_strdup(a, shared);
     free(shared);
-    *after = sqlite3_column_int64(q, 11);
+    *after = out->id + (out->field == STORE_FIELD_PLACE ? PLACE_POS : 0);
     db_done(q);
     return 1;
 }
@@ -116,8 +120,8 @@ store_journal_collection(struct store *s, int64_t *collection, int64_t *wait,
 {
     sqlite3_stmt *q = db_query(
         s->db, e,
-        "SELECT m.collection, min(j.next_try) FROM journal j"
-        " JOIN message m ON m.id = j.message JOIN folder f ON"
+        "SELECT m.collection, min(j.next_try) FROM journal j CROSS"
+        " JOIN message m ON m.id = j.message CROSS JOIN folder f ON"
         " f.id = m.collection WHERE m.server_id <> '' AND f.state = ?"
         " GROUP BY m.collection ORDER BY 2 LIMIT 1",
         "i", (int64_t)STORE_FOLDER_READY);

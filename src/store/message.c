@@ -161,7 +161,8 @@ store_message_by_uid(struct store *s, int64_t folder, uint32_t uid,
     int rc = message_one(
         s,
         db_query(s->db, e, "SELECT " MESSAGE_COLUMNS " FROM message WHERE"
-                           " folder = ? AND uid = ?", "ii", folder,
+                           " folder = ? AND uid = ? AND uid IS NOT NULL",
+                 "ii", folder,
                  (int64_t)uid),
         a, &r, e);
 
@@ -202,6 +203,27 @@ store_message_by_message_id(struct store *s, const char *message_id,
                  " (SELECT message FROM view WHERE message_id = ?"
                  " AND message_id <> '') ORDER BY received DESC LIMIT 1",
                  "s", message_id),
+        a, &r, e);
+
+    if (rc == 1)
+        *out = r.m;
+    return rc;
+}
+
+int
+store_message_by_message_id_in(struct store *s, int64_t folder,
+                               const char *message_id, struct arena *a,
+                               struct store_message *out, struct err *e)
+{
+    struct store_row_message r;
+    int rc = message_one(
+        s,
+        db_query(s->db, e,
+                 "SELECT " MESSAGE_COLUMNS " FROM message WHERE id IN"
+                 " (SELECT message FROM view WHERE message_id = ?"
+                 " AND message_id <> '') AND folder = ? AND uid IS NOT NULL"
+                 " ORDER BY received DESC LIMIT 1",
+                 "si", message_id, folder),
         a, &r, e);
 
     if (rc == 1)

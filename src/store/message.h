@@ -109,6 +109,10 @@ int store_message_expunged(struct store *, int64_t folder, uint64_t modseq,
 int store_message_by_message_id(struct store *, const char *message_id,
                                 struct arena *, struct store_message *out,
                                 struct err *e);
+/* The newest of them in this folder (a mail to oneself is in two). */
+int store_message_by_message_id_in(struct store *, int64_t folder,
+                                   const char *message_id, struct arena *,
+                                   struct store_message *out, struct err *e);
 
 /* ---- local changes (client -> journal) ---- */
 

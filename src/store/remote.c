@@ -304,7 +304,7 @@ message_bind(struct store *s, int64_t id, int64_t collection,
     if (*server_id) {
         int rc = db_int(s->db, e, &other,
                         "SELECT id FROM message WHERE collection = ?"
-                        " AND server_id = ?",
+                        " AND server_id = ? AND server_id <> ''",
                         "is", collection, server_id);
 
         if (rc < 0 ||
@@ -448,12 +448,12 @@ store_message_match(struct store *s, int64_t collection,
         return 0;
     q = db_query(
         s->db, e,
-        "SELECT id FROM message WHERE told = ?2 AND sfrom = ?3 AND"
-        " subject = ?4 AND ("
-        "  (collection = ?1 AND (confirmed = 0 OR server_id = ''))"
-        "  OR (folder = ?1 AND collection <> ?1 AND (adrift <> 0 OR EXISTS"
-        "   (SELECT 1 FROM journal j WHERE j.message = message.id"
-        "    AND j.field = ?5 AND j.sent <> 0))))",
+        "SELECT id FROM message WHERE collection = ?1 AND told = ?2 AND"
+        " (confirmed = 0 OR server_id = '') AND sfrom = ?3 AND subject = ?4"
+        " UNION SELECT id FROM message WHERE folder = ?1 AND told = ?2 AND"
+        " collection <> folder AND sfrom = ?3 AND subject = ?4 AND"
+        " (adrift <> 0 OR EXISTS (SELECT 1 FROM journal j WHERE"
+        " j.message = message.id AND j.field = ?5 AND j.sent <> 0))",
         "iissi", collection, it->received, text(it->from), text(it->subject),
         (int64_t)STORE_FIELD_PLACE);
     if (!q)

@@ -1,6 +1,9 @@
 # How a stage of tests/ci/stages.sh tells what came out of it. Each verdict is
 # a line "VERDICT stage: name" in $results; nothing is counted from anything
-# else, and a stage that leaves no verdict has failed.
+# else, and a stage that leaves no verdict has failed. What helps to understand
+# a failure goes to $remarks, and is shown instead of the end of the log.
+
+check_without=
 
 # verdict PASS|FAIL|SKIP|XFAIL|XPASS|ERROR NAME
 verdict() { printf '%s %s: %s\n' "$1" "$stage" "$2" >>"$results"; }
@@ -29,6 +32,10 @@ take_trs() {
             FILENAME ~ /\.trs$/ && /^:test-result:/ {
                 print $2 " " head " " names[++i] }
         ' "${trs%.trs}.log" "$trs"
+        ! grep -qE '^:global-test-result: (FAIL|ERROR|XPASS)' "$trs" || {
+            echo "---- ${name%.trs}"
+            grep -vE '^(ok|PASS|XFAIL)' "${trs%.trs}.log" | tail -n 40
+        } >>"$remarks"
     done < <(find "$1" -name '*.trs' -print0 | sort -z) >>"$results"
 }
 
@@ -61,6 +68,8 @@ take_tap() {
     if [ "$status" != 0 ] && ! grep -q "^\(FAIL\|XPASS\|ERROR\) $stage: $name" "$results"; then
         verdict FAIL "$name: exit status $status"
     fi
+    grep -qE "^(FAIL|XPASS|ERROR) " "$results" &&
+        { echo "---- $name"; grep -vE '^ok' "$out" | tail -n 60; } >>"$remarks"
     rm -f "$out"
 }
 
@@ -76,13 +85,14 @@ configured() {
     }
 }
 
-# checked FOLDER [COMMAND...]: make check there, as verdicts
+# checked FOLDER [COMMAND...]: make check there, as verdicts. $check_without
+# takes lists of tests out (LINT_TESTS=).
 checked() {
     local folder=$work/$1 status=0
 
     shift
     find "$folder" -name '*.trs' -delete
-    "$@" make -C "$folder" -k -j"$jobs" check VERBOSE=1 || status=$?
+    "$@" make -C "$folder" -k -j"$jobs" check VERBOSE=1 $check_without || status=$?
     take_trs "$folder"
     # a test that could not be built leaves no .trs
     [ "$status" = 0 ] || grep -qE "^(FAIL|XPASS|ERROR) " "$results" ||

@@ -39,7 +39,8 @@ SASL PLAIN in base64; ${64:text}, text in base64.
     ! server stop|start               the sandbox
     ! ctl ARGUMENTS                   sealpostctl; the | lines are its stdin
     ! conf NAME = VALUE               changes the file's global setting
-    ! hup                             SIGHUP to the daemon
+    ! hup                             SIGHUP to the daemon; waits for what
+                                      came of it
     ! restart                         the daemon, connections go
     ! log WORDS                       a line of the daemon's log has them all
     ! nolog WORDS                     no line has them all
@@ -358,7 +359,12 @@ class Play:
         change_conf(self.lab.conf, ' '.join(words))
 
     def order_hup(self, _words, _more):
+        def outcomes():
+            return self.lab.daemon.text().count('reloaded')
+        before = outcomes()
         os.kill(self.lab.daemon.pid, signal.SIGHUP)
+        if not until(lambda: outcomes() > before, WAIT, 0.02):
+            raise Failed('no reload')
 
     def order_restart(self, _words, _more):
         self.lab.restart()
@@ -394,6 +400,9 @@ def change_conf(path, setting):
 
 
 def lab_start(lab, script):
+    # The directory gives certificates without those between them and the root.
+    change_conf(lab.conf, "trust = {'%s', '%s'}" % (
+        lab.pki.anchor, lab.pki.path('issuing/ca.crt')))
     for setting in script.sets:
         change_conf(lab.conf, setting)
     for words in script.accounts:
@@ -404,9 +413,9 @@ def lab_start(lab, script):
             lab.server.add_user(user, [lab.pki.pem(user + '-enc')]
                                 if user != 'carol' else ())
     lab.server.start()
+    lab.start()
     for words in script.accounts:
         lab.add_account(words[0], words[1:])
-    lab.start()
 
 
 class Report:

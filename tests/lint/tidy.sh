@@ -9,7 +9,7 @@ if git rev-parse --is-inside-work-tree >/dev/null 2>&1 && [ -e .git ]; then
 else
     list() {
         find . -path ./autom4te.cache -prune -o -path './build*' -prune -o \
-            -type f -print0
+            -path './_*' -prune -o -type f -print0
     }
 fi
 texts=$(list | grep -zvE '(^|/)(build-aux|m4|corpus|tests/data)/' |

@@ -26,6 +26,12 @@ complain(const char *file, int line)
 }
 
 bool
+test_passes(void)
+{
+    return !state.failed;
+}
+
+bool
 test_check(bool ok, const char *what, const char *file, int line)
 {
     if (!ok) {

@@ -27,6 +27,8 @@ bool test_check_str(const char *got, const char *want, const char *what,
                     const char *file, int line);
 bool test_check_int(long long got, long long want, const char *what,
                     const char *file, int line);
+/* Has the case that runs passed so far? For a process of its own. */
+bool test_passes(void);
 /* Names the row of a table in the messages that follow; NULL to end. */
 void test_row(const char *name);
 /* A fresh directory, removed at the end if all passed. Static string. */

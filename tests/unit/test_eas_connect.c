@@ -243,6 +243,8 @@ wipe(void)
     static const struct script by_status[] = {
         {.cmd = "FolderSync",
          .xml = "<FolderSync><Status>140</Status></FolderSync>"},
+        {.cmd = "Provision", .want = "<Provision/>",
+         .xml = "<Provision><Status>1</Status><RemoteWipe/></Provision>"},
         {0}};
     struct eas_state ready = eas_ready("16.1");
     const struct script *all[] = {in_provision, account_only, by_status};
@@ -251,7 +253,8 @@ wipe(void)
         struct outcome o = run(all[i], i == 2 ? &ready : NULL, true, NULL);
 
         CHECK_INT(o.err.code, E_DENIED);
-        CHECK_STR(o.err.text, "remote wipe requested: not built yet");
+        CHECK_STR(o.err.text, "the server's administrator has ordered that "
+                              "this account be wiped here");
     }
 }
 

@@ -411,16 +411,16 @@ idle(void)
     struct end a, b;
 
     pair(&a, &b, NULL);
-    stream_set_idle(a.s, 60);
+    stream_set_idle(a.s, 500);
     for (int i = 0; i < 5; i++) {
         stream_puts(b.s, "x");
         CHECK(turn_until_got(&a, (size_t)i + 1));
         for (int k = 0; k < 10; k++) {
-            usleep(3000);
+            usleep(15000);
             loop_turn(loop, false);
         }
     }
-    CHECK_INT(a.closes, 0); /* 150 ms, but never 60 without a byte */
+    CHECK_INT(a.closes, 0); /* 750 ms, but never 500 without a byte */
     CHECK(turn_until(&a.closes, 1));
     CHECK_INT(a.err.code, E_RETRY);
     CHECK(strstr(a.err.text, "idle") != NULL);

@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "certs/certs.h"
-#include "eas_server.h"
 #include "keys/keys.h"
 #include "loop/loop.h"
 #include "loop/worker.h"
@@ -27,347 +26,9 @@
 #include "store/message.h"
 #include "store/queue.h"
 #include "store/store.h"
+#include "outbox_world.h"
 #include "test.h"
 #include "wbxml/tree.h"
-
-#define PKI "tests/data/smime/generated/pki/"
-#define AT 1795593600 /* 2026-11-25 08:00 UTC, within the test PKI's dates */
-#define SENDS_MAX 8
-
-/* ---- what the server got ---- */
-
-static struct {
-    char *client_id, *mime;
-    size_t len;
-    bool save;
-} sent[SENDS_MAX];
-static int nsent;
-
-static void
-sent_clear(void)
-{
-    for (int i = 0; i < nsent; i++) {
-        free(sent[i].client_id);
-        free(sent[i].mime);
-    }
-    nsent = 0;
-}
-
-static void
-on_tap(const char *target, struct slice body)
-{
-    struct arena *a;
-    struct wbxml_node *root;
-    struct slice mime;
-    struct err e;
-
-    if (!strstr(target, "Cmd=SendMail") || nsent == SENDS_MAX)
-        return;
-    a = arena_new();
-    if (CHECK(wbxml_tree_parse(a, body, NULL, &root, &e) == 0)) {
-        mime = wbxml_text(root, COMPOSE_MIME, 0);
-        sent[nsent].client_id =
-            slice_dup(wbxml_text(root, COMPOSE_CLIENT_ID, 0));
-        sent[nsent].mime = slice_dup(mime);
-        sent[nsent].len = mime.n;
-        sent[nsent].save = wbxml_has(root, COMPOSE_SAVE_IN_SENT_ITEMS, 0);
-        nsent++;
-    }
-    arena_free(&a);
-}
-
-static const char *
-field(int i, const char *name)
-{
-    static char value[1000];
-    struct arena *a = arena_new();
-    const char *v = i < nsent ? mime_header_value(
-                                    slice_make(sent[i].mime, sent[i].len),
-                                    name, a)
-                              : "(nothing was sent)";
-
-    snprintf(value, sizeof value, "%s", v ? v : "(absent)");
-    arena_free(&a);
-    return value;
-}
-
-/* ---- an account ---- */
-
-static struct {
-    char *dir;
-    struct worker *disk, *crypto;
-    struct store *store;
-    struct eas *eas;
-    struct keys *keys;
-    struct certs *certs;
-    struct settings *settings;
-    struct outbox *ob;
-    int looks;
-    struct err look_err;
-} w;
-static struct certs_anchors *anchors;
-static struct secret data_key;
-
-static struct op *
-look_into_sent(void *arg, op_done_fn *done, void *done_arg)
-{
-    (void)arg;
-    w.looks++;
-    return op_decided(w.look_err.code ? &w.look_err : NULL, done, done_arg);
-}
-
-static void
-settings_open(const char *more)
-{
-    char *text = xasprintf("state_dir = '%s'\naccount \"alice\" {\n"
-                           "address = 'alice@example.test'\n"
-                           "aliases = {'a.smith@example.test'}\n"
-                           "server = 'https://localhost'\n"
-                           "queue_retry_min = 60s\n%s}\n",
-                           w.dir, more ? more : "");
-    struct err e = {0};
-
-    settings_free(&w.settings);
-    CHECK_INT(settings_load_text(slice_of(text), "test", w.dir, &w.settings,
-                                 &e), 0);
-    CHECK_STR(e.text, "");
-    free(text);
-}
-
-static void
-open_parts(const char *more)
-{
-    struct loop *loop = loop_current();
-    struct store_config sc = {.dir = w.dir, .loop = loop, .disk = w.disk,
-                              .data_key = &data_key};
-    struct eas_state state = eas_ready("14.1");
-    struct certs_config cc = {.loop = loop, .anchors = anchors};
-    struct outbox_config oc = {.loop = loop, .crypto = w.crypto,
-                               .look_into_sent = look_into_sent};
-    char *keys = xasprintf("%s/keys", w.dir);
-    struct err e = {0};
-
-    settings_open(more);
-    CHECK_INT(store_open(&sc, &w.store, &e), 0);
-    CHECK_INT(keys_open(keys, &data_key, &w.keys, &e), 0);
-    CHECK_STR(e.text, "");
-    free(keys);
-    w.eas = eas_client(&state, NULL);
-    cc.store = w.store;
-    w.certs = certs_new(&cc);
-    oc.store = w.store;
-    oc.eas = w.eas;
-    oc.keys = w.keys;
-    oc.certs = w.certs;
-    oc.settings = w.settings->accounts[0];
-    w.ob = outbox_new(&oc);
-}
-
-static void
-close_parts(void)
-{
-    outbox_free(&w.ob);
-    certs_free(&w.certs);
-    keys_free(&w.keys);
-    eas_free(&w.eas);
-    store_close(&w.store);
-}
-
-static void
-key_import(const char *name)
-{
-    char *rel = xasprintf(PKI "pfx/%s.p12", name), *path = test_data(rel);
-    char *pass = test_data(PKI "pfx/password"), *text = NULL;
-    struct buf b = BUF_INIT(1 << 20), p = BUF_INIT(1000);
-    struct secret pw = {0};
-    struct keys_import *in = NULL;
-    struct slice word;
-    struct err e = {0};
-
-    CHECK(file_read(path, &b, &e) == 0 && file_read(pass, &p, &e) == 0);
-    word = slice_trim(buf_slice(&p));
-    secret_set(&pw, word.p, word.n);
-    CHECK_INT(keys_import_parse(buf_slice(&b), &pw, &in, &e), 0);
-    CHECK_INT(keys_import_add(w.keys, in, &text, &e), 0);
-    CHECK_STR(e.text, "");
-    keys_import_free(&in);
-    secret_clear(&pw);
-    buf_clear(&b);
-    buf_clear(&p);
-    free(text);
-    free(pass);
-    free(path);
-    free(rel);
-}
-
-static void
-cert_add(const char *name, const char *address)
-{
-    char *rel = xasprintf(PKI "certs/%s.crt", name), *path = test_data(rel);
-    struct buf b = BUF_INIT(1 << 20);
-    char fp[65];
-    struct err e = {0};
-
-    CHECK(file_read(path, &b, &e) == 0);
-    CHECK_INT(certs_add(w.certs, buf_slice(&b), address, fp, &e), 0);
-    CHECK_STR(e.text, "");
-    buf_clear(&b);
-    free(path);
-    free(rel);
-}
-
-static void
-account(const char *name, const char *more)
-{
-    w.dir = xasprintf("%s/%s", test_dir(), name);
-    w.looks = 0;
-    w.look_err = (struct err){0};
-    w.disk = worker_new("disk", 1);
-    w.crypto = worker_new("crypto", 2);
-    sent_clear();
-    now_fake(AT);
-    open_parts(more);
-    key_import("alice-sign");
-    key_import("alice-enc");
-    cert_add("bob-enc", "bob@example.test");
-    cert_add("carol-enc", "carol@example.test");
-    outbox_start(w.ob);
-}
-
-static void
-close_account(void)
-{
-    close_parts();
-    settings_free(&w.settings);
-    worker_free(&w.disk);
-    worker_free(&w.crypto);
-    free(w.dir);
-    w.dir = NULL;
-}
-
-/* ---- submitting ---- */
-
-static struct outcome done;
-static struct outbox_result result;
-static struct op *slot;
-
-static void
-submit_text(const char *to, const char *text)
-{
-    struct outbox_mail m = {.sender = xstrdup("alice@example.test")};
-    struct slice rest = slice_of(to), one;
-
-    buf_init(&m.mime, 1 << 20);
-    buf_adds(&m.mime, text);
-    m.recipients = xcalloc(20, sizeof *m.recipients);
-    while (slice_next(&rest, ' ', &one))
-        m.recipients[m.n++] = slice_dup(one);
-    done = (struct outcome){0};
-    memset(&result, 0, sizeof result);
-    op_hold(&slot, outbox_submit(w.ob, &m, &result, on_outcome_done, &done));
-    CHECK(!m.mime.len && !m.recipients);
-}
-
-/* Message 1 to bob, with these fields on top. */
-static void
-submit(const char *to, const char *fields)
-{
-    char *text = xasprintf("%sFrom: Alice <alice@example.test>\r\n"
-                           "To: bob@example.test\r\n"
-                           "Subject: a plum\r\n"
-                           "Message-ID: <1@example.test>\r\n"
-                           "Date: Wed, 25 Nov 2026 08:00:00 +0000\r\n"
-                           "Content-Type: text/plain; charset=utf-8\r\n"
-                           "Content-Transfer-Encoding: 8bit\r\n"
-                           "\r\n"
-                           "unmistakable-text gr\xc3\xbcn\r\n",
-                           fields);
-
-    submit_text(to, text);
-    free(text);
-}
-
-static void
-finish(void)
-{
-    turn(&done.runs, 1);
-}
-
-/* Turns until the row has this state, or is gone (-1). */
-static int
-state_of(const char *id)
-{
-    struct arena *a = arena_new();
-    struct store_submission q;
-    struct err e;
-    int rc = store_queue_get(w.store, id, a, &q, &e);
-    int state = rc == 1 ? (int)q.state : -1;
-
-    arena_free(&a);
-    return state;
-}
-
-static void
-until_state(const char *id, int state)
-{
-    for (int i = 0; i < 20000 && state_of(id) != state; i++) {
-        loop_turn(loop_current(), false);
-        usleep(200);
-    }
-    CHECK_INT(state_of(id), state);
-}
-
-static void
-until_sent(int n)
-{
-    for (int i = 0; i < 20000 && nsent < n; i++) {
-        loop_turn(loop_current(), false);
-        usleep(200);
-    }
-    CHECK_INT(nsent, n);
-}
-
-static void
-linger(int ms)
-{
-    for (int i = 0; i < ms; i++) {
-        loop_turn(loop_current(), false);
-        usleep(1000);
-    }
-}
-
-static size_t
-rows(void)
-{
-    struct arena *a = arena_new();
-    struct store_submission q;
-    const char *after = "";
-    size_t n = 0;
-    struct err e;
-
-    while (store_queue_next(w.store, after, a, &q, &e) == 1) {
-        after = q.id;
-        n++;
-    }
-    arena_free(&a);
-    return n;
-}
-
-static size_t
-files(void)
-{
-    char *dir = xasprintf("%s/queue", w.dir);
-    DIR *d = opendir(dir);
-    struct dirent *de;
-    size_t n = 0;
-
-    while (d && (de = readdir(d)))
-        n += de->d_name[0] != '.';
-    if (d)
-        closedir(d);
-    free(dir);
-    return n;
-}
 
 /* Is what was sent what openssl can read as `reader`, signed by alice? */
 static bool
@@ -451,8 +112,8 @@ accepted_sealed(void)
     CHECK_STR(field(1, "To"), "(absent)");
     CHECK_STR(field(1, "Bcc"), "carol@example.test");
     CHECK(!strstr(sent[0].mime, "unmistakable"));
-    CHECK(!strstr(sent[0].mime, "carol"));
-    CHECK(!strstr(sent[1].mime, "bob"));
+    CHECK(!strstr(sent[0].mime, "carol@"));
+    CHECK(!strstr(sent[1].mime, "bob@"));
     /* bob and alice read the first, carol and alice the second. */
     CHECK(openssl_reads(0, "bob-enc", true));
     CHECK(openssl_reads(0, "alice-enc", true));
@@ -640,30 +301,6 @@ server_away(void)
     close_account();
 }
 
-static int64_t sent_folder;
-
-/* Sent is listed, and this message comes into it. */
-static void
-sent_arrives(const char *id, struct slice mime)
-{
-    struct store_folder_news news = {"5", "0", "Sent Items", 5};
-    struct store_item item = {.server_id = id, .has = STORE_HAS_CONTENT,
-                              .from = "a", .to = "b", .cc = "",
-                              .subject = "c", .message_class = "IPM.Note",
-                              .received = now_unix(), .categories = ""};
-    int64_t message;
-    struct err e = {0};
-
-    CHECK_INT(store_folder_put(w.store, &news, &sent_folder, &e), 0);
-    if (store_folder_get(w.store, sent_folder)->state == STORE_FOLDER_NEW)
-        CHECK_INT(store_message_number(w.store, sent_folder, &e), 0);
-    if (!id)
-        return;
-    CHECK_INT(store_message_add(w.store, sent_folder, &item, &message, &e), 0);
-    CHECK_INT(store_body_write(w.store, message, mime, &e), 0);
-    CHECK_STR(e.text, "");
-}
-
 /* The line broke after the server had acted: what is in Sent decides. */
 static void
 lost_reply(void)
@@ -836,7 +473,7 @@ came_again(void)
     submit("bob@example.test", "");
     finish();
     memcpy(first, result.id, sizeof first);
-    submit("bob@example.test", "");
+    submit("bob@example.test", "Received: from x by y; at another time\r\n");
     finish();
     CHECK_STR(result.id, first);
     CHECK_INT(nsent, 1);
@@ -1083,10 +720,57 @@ client_leaves(void)
 
 /* ---- the lifetime ---- */
 
+static int64_t inbox;
+
+static void
+inbox_open(void)
+{
+    struct store_folder_news news = {"1", "0", "Inbox", 2};
+    struct err e = {0};
+
+    CHECK_INT(store_folder_put(w.store, &news, &inbox, &e), 0);
+    CHECK_INT(store_message_number(w.store, inbox, &e), 0);
+    CHECK_STR(e.text, "");
+}
+
+/* One local message, readable, that names both and says why. */
+static void
+report_check(const char *why)
+{
+    struct arena *a = arena_new();
+    struct store_snapshot snap;
+    struct store_message m;
+    struct buf b = BUF_INIT(1 << 20);
+    struct mime_message *mime = NULL;
+    struct err e = {0};
+
+    CHECK_INT(store_snapshot_load(w.store, inbox, &snap, &e), 0);
+    CHECK_INT(snap.n, 1);
+    if (snap.n == 1 &&
+        store_message_get(w.store, snap.entries[0].id, a, &m, &e) == 0) {
+        CHECK(m.flags & STORE_LOCALONLY);
+        CHECK_INT(m.collection, 0);
+        CHECK_INT(store_body_read(w.store, m.id, &b, &e), 0);
+        CHECK(strstr(b.data, why) && strstr(b.data, "bob@example.test"));
+        CHECK(strstr(b.data, "<1@example.test>") != NULL);
+        CHECK(!strstr(b.data, "plum"));
+        CHECK_INT(mime_message_parse(buf_slice(&b), NULL, &mime, &e), 0);
+        CHECK(mime_part_is(mime_message_root(mime), "multipart", "report"));
+        CHECK_INT(mime_message_root(mime)->children, 3);
+        mime_message_free(&mime);
+    }
+    buf_clear(&b);
+    store_snapshot_clear(&snap);
+    arena_free(&a);
+}
+
 static void
 too_old(void)
 {
+    struct err e;
+
     static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
         {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
         END};
 
@@ -1100,37 +784,52 @@ too_old(void)
     open_parts("queue_lifetime = 1h\n");
     eas_server_play(away);
     outbox_start(w.ob);
+    /* There is no INBOX yet to take the report: it stays. */
+    linger(100);
+    CHECK_INT(state_of(result.id), STORE_QUEUE_SEALED);
+    inbox_open();
+    CHECK_INT(outbox_retry(w.ob, result.id, &e), 0);
     until_state(result.id, -1);
     CHECK_INT(files(), 0);
+    report_check("given up after queue_lifetime");
     close_account();
 }
 
+/* Refused after it had been taken over; and with an empty MAIL FROM, which
+ * may be a report itself: no report. */
 static void
-setup(void)
+refused_late(void)
 {
-    char *root = test_data(PKI "root/ca.crt");
-    const char *list[] = {root, NULL};
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+    static const struct script no[] = {
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>107</Status></SendMail>"},
+        END};
     struct err e;
 
-    CHECK_INT(certs_anchors_new(list, false, &anchors, &e), 0);
-    secret_set(&data_key, "a data key of a test, 32 bytes..", 32);
-    eas_server_start();
-    eas_server_tap(on_tap);
-    free(root);
-}
-
-static void
-teardown(void)
-{
-    sent_clear();
-    eas_server_stop();
-    certs_anchors_unref(&anchors);
-    secret_clear(&data_key);
-    now_fake(-1);
+    account("late", "encrypt = always\n");
+    inbox_open();
+    eas_server_play(away);
+    submit("bob@example.test carol@example.test", "");
+    finish();
+    CHECK(result.queued);
+    CHECK_INT(rows(), 2);
+    close_parts();
+    open_parts("encrypt = always\n");
+    eas_server_play(no);
+    outbox_start(w.ob);
+    until_state(result.id, -1);
+    CHECK_INT(rows(), 0);
+    CHECK_INT(files(), 0);
+    report_check("107");
+    CHECK_INT(outbox_retry(w.ob, result.id, &e), -1);
+    close_account();
 }
 
 static const struct test_case cases[] = {
-    TEST(setup),
+    TEST(world_setup),
     TEST(accepted_clear),
     TEST(accepted_sealed),
     TEST(signed_only),
@@ -1151,6 +850,7 @@ static const struct test_case cases[] = {
     TEST(policy_while_sending),
     TEST(client_leaves),
     TEST(too_old),
-    TEST(teardown),
+    TEST(refused_late),
+    TEST(world_teardown),
 };
 TEST_MAIN(cases)

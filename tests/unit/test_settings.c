@@ -199,7 +199,7 @@ test_refused(void)
         {"hold", "missing_certificate = hold", "is not built yet", ""},
         {"weak", "allow_weak = yes", "is not built yet", "no"},
         {"passthrough", "login = passthrough", "is not built yet", "stored"},
-        {"ntlm", "auth = ntlm", "is not built yet", "basic"},
+        {"negotiate", "auth = negotiate", "is not built yet", "basic"},
         {"oauth", "auth = oauth", "is not built yet", ""},
         {"oauth setting", "oauth_tenant = 'x'", "not built yet", "OAuth"},
         {"require", "revocation = require", "is not built yet", ""},

@@ -1,0 +1,481 @@
+/*
+ * A request from its first check to the end of its answer: trick, version,
+ * policy, WBXML, schema, command, and the waiting in between. The commands
+ * know nothing of HTTP.
+ */
+#include "sandbox/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/now.h"
+#include "loop/httpd.h"
+#include "sandbox/server.h"
+
+#define ANSWER_MAX ((size_t)256 << 20)
+#define REQUEST_NODES 200000
+#define STATUS_BAD_TYPE 101
+#define STATUS_BAD_WBXML 102
+#define STATUS_BAD_XML 103
+
+static const struct trick no_trick;
+
+static const char *const trick_names[] = {
+    [TRICK_NONE] = "",
+    [TRICK_STATUS] = "status",
+    [TRICK_RETRY_AFTER] = "retry-after",
+    [TRICK_DROP_BEFORE] = "drop-before",
+    [TRICK_DROP_AFTER] = "drop-after",
+    [TRICK_RESET_KEY] = "reset-key",
+    [TRICK_TRUNCATE] = "truncate",
+    [TRICK_CUT] = "cut",
+    [TRICK_CORRUPT] = "corrupt",
+    [TRICK_DELAY] = "delay",
+    [TRICK_MOVED] = "451",
+    [TRICK_INLINE] = "inline",
+    [TRICK_WIPE] = "wipe",
+};
+
+/* ---- what commands use */
+
+void
+call_start(struct call *c, int status)
+{
+    wbxml_write_start(&c->w, c->command->root);
+    if (status)
+        wbxml_write_number(&c->w, c->command->status, status);
+    c->status = status;
+}
+
+enum answer
+call_fail(struct call *c, int status)
+{
+    wbxml_writer_clear(&c->w);
+    wbxml_writer_init(&c->w, ANSWER_MAX);
+    call_start(c, status);
+    wbxml_write_end(&c->w);
+    return ANSWER_WBXML;
+}
+
+enum answer
+call_fail_why(struct call *c, int status, const char *why, ...)
+{
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(c->why, sizeof c->why, why, ap);
+    va_end(ap);
+    return call_fail(c, status);
+}
+
+struct folder *
+call_folder(struct call *c, struct slice id)
+{
+    uint32_t number;
+
+    return slice_u32(id, &number) ? tree_find(c->user, number) : NULL;
+}
+
+struct message *
+call_message(struct call *c, struct slice server_id)
+{
+    struct slice folder;
+    struct folder *f;
+    uint32_t uid;
+
+    if (!slice_next(&server_id, ':', &folder) || !server_id.p ||
+        !(f = call_folder(c, folder)) || !slice_u32(server_id, &uid))
+        return NULL;
+    return folder_find(f, uid);
+}
+
+void
+call_write_id(struct call *c, unsigned tag, const struct message *m)
+{
+    char id[32];
+
+    snprintf(id, sizeof id, "%u:%u", m->folder->id, m->uid);
+    wbxml_write_text(&c->w, tag, id);
+}
+
+size_t
+call_part(struct call *c, struct buf *take)
+{
+    if (c->part_count == c->part_cap) {
+        c->part_cap = c->part_cap ? c->part_cap * 2 : 16;
+        c->parts = xrealloc(c->parts, c->part_cap * sizeof *c->parts);
+    }
+    c->parts[c->part_count++] = *take;
+    *take = BUF_INIT(take->limit);
+    return c->part_count; /* part 0 is the document */
+}
+
+/* ---- the end */
+
+static void
+call_free(struct call *c)
+{
+    if (c->in_flight)
+        list_remove(&c->node);
+    loop_timer_clear(&c->timer);
+    wbxml_writer_clear(&c->w);
+    for (size_t i = 0; i < c->part_count; i++)
+        buf_clear(&c->parts[i]);
+    free(c->parts);
+    free(c->trick.text);
+    arena_free(&c->arena);
+    free(c);
+}
+
+/* The peer has gone; what was to be done for it is done all the same. */
+static void
+on_gone(void *arg, struct httpd_request *r)
+{
+    struct call *c = arg;
+
+    (void)r;
+    c->http = NULL;
+    if (c->in_flight && c->resume) /* it only waited */
+        call_free(c);
+}
+
+/* MS-ASCMD 2.2.1.10.1.1, integers little-endian. */
+static void
+number_add(struct buf *out, size_t n)
+{
+    for (int i = 0; i < 4; i++)
+        buf_addc(out, (char)(n >> (8 * i) & 0xff));
+}
+
+static void
+multipart_write(const struct call *c, struct buf *out)
+{
+    size_t offset = 4 + 8 * (c->part_count + 1);
+
+    number_add(out, c->part_count + 1);
+    number_add(out, offset);
+    number_add(out, c->w.out.len);
+    offset += c->w.out.len;
+    for (size_t i = 0; i < c->part_count; i++) {
+        number_add(out, offset);
+        number_add(out, c->parts[i].len);
+        offset += c->parts[i].len;
+    }
+    buf_add_slice(out, buf_slice(&c->w.out));
+    for (size_t i = 0; i < c->part_count; i++)
+        buf_add_slice(out, buf_slice(&c->parts[i]));
+}
+
+/* Bytes in the middle that no longer are WBXML. */
+static void
+corrupt(struct buf *body)
+{
+    size_t from = body->len / 2;
+
+    for (size_t i = from; i < body->len && i < from + 16; i++)
+        body->data[i] = (char)0xff;
+}
+
+static void
+body_send(struct call *c, struct buf *body, const char *type)
+{
+    const char *headers[3] = {NULL};
+
+    headers[0] = type;
+    headers[1] = "MS-Server-ActiveSync: 15.2";
+    if (c->trick.kind == TRICK_DROP_AFTER) {
+        httpd_drop(c->http);
+    } else if (c->trick.kind == TRICK_CUT) {
+        httpd_answer_cut(c->http, 200, headers, buf_slice(body),
+                         body->len / 2);
+    } else {
+        if (c->trick.kind == TRICK_CORRUPT)
+            corrupt(body);
+        if (c->trick.kind == TRICK_TRUNCATE)
+            buf_truncate(body, body->len / 2);
+        httpd_answer(c->http, 200, headers, buf_slice(body));
+    }
+}
+
+static void
+call_answer(struct call *c, enum answer how)
+{
+    struct buf body = BUF_INIT(2 * ANSWER_MAX);
+    struct err e = {0};
+    const char *type = "Content-Type: application/vnd.ms-sync.wbxml";
+
+    if (how == ANSWER_WBXML && wbxml_write_done(&c->w, &e)) {
+        log_error("call", "%s: %s", c->command->name, e.text);
+        record_add(c->sandbox->record, c, 500, trick_names[c->trick.kind]);
+        if (c->http)
+            httpd_answer(c->http, 500, NULL, SLICE_NONE);
+        call_free(c);
+        return;
+    }
+    record_add(c->sandbox->record, c, 200, trick_names[c->trick.kind]);
+    if (how == ANSWER_EMPTY) {
+        type = "Cache-Control: private"; /* no Content-Type without a body */
+    } else if (c->part_count || (c->multipart && c->command->handle ==
+                                                     cmd_items)) {
+        type = "Content-Type: application/vnd.ms-sync.multipart";
+        multipart_write(c, &body);
+    } else {
+        body = c->w.out;
+        c->w.out = BUF_INIT(ANSWER_MAX);
+    }
+    if (c->http)
+        body_send(c, &body, type);
+    buf_clear(&body);
+    call_free(c);
+}
+
+static void
+call_refuse(struct call *c, int http_status, const char *header)
+{
+    const char *headers[] = {header, NULL};
+
+    record_add(c->sandbox->record, c, http_status, trick_names[c->trick.kind]);
+    if (c->http)
+        httpd_answer(c->http, http_status, headers, SLICE_NONE);
+    call_free(c);
+}
+
+/* ---- waiting */
+
+static void
+call_resume(struct call *c, bool timeout)
+{
+    enum answer (*resume)(struct call *, bool) = c->resume;
+
+    list_remove(&c->node);
+    c->in_flight = false;
+    c->resume = NULL;
+    call_answer(c, resume(c, timeout));
+}
+
+static void
+on_timeout(void *arg)
+{
+    call_resume(arg, true);
+}
+
+enum answer
+call_wait(struct call *c, unsigned seconds)
+{
+    c->in_flight = true;
+    list_add(&c->sandbox->calls, &c->node);
+    loop_timer_init(&c->timer, on_timeout, c);
+    loop_timer_set(&c->timer, (int64_t)seconds * 1000);
+    return ANSWER_LATER;
+}
+
+void
+calls_changed(struct sandbox *s)
+{
+    struct list *n, *after;
+
+    LIST_EACH(&s->calls, n, after) {
+        struct call *c = LIST_OBJECT(n, struct call, node);
+
+        if (c->resume && c->ready(c))
+            call_resume(c, false);
+    }
+}
+
+void
+calls_end_ping(struct sandbox *s, const struct call *new)
+{
+    struct list *n, *after;
+
+    LIST_EACH(&s->calls, n, after) {
+        struct call *c = LIST_OBJECT(n, struct call, node);
+
+        if (c->is_ping && c->device == new->device && c->resume) {
+            call_resume(c, true);
+            return;
+        }
+    }
+}
+
+void
+calls_drop(struct sandbox *s)
+{
+    while (!list_is_empty(&s->calls))
+        call_free(LIST_OBJECT(s->calls.next, struct call, node));
+}
+
+/* ---- the beginning */
+
+static bool
+version_is_offered(const struct sandbox *s, unsigned version)
+{
+    unsigned bit = version == 140   ? VERSION_140
+                   : version == 141 ? VERSION_141
+                   : version == 160 ? VERSION_160
+                   : version == 161 ? VERSION_161
+                                    : 0;
+
+    return (s->versions & bit) != 0;
+}
+
+/* The body as a tree that keeps the schema; 0 or the Status to refuse with. */
+static int
+body_read(struct call *c, struct slice body)
+{
+    const char *type = httpd_header(c->http, "Content-Type");
+    struct wbxml_tree_limits limits = {.bytes = (size_t)64 << 20,
+                                       .nodes = REQUEST_NODES};
+    struct wbxml_node *root;
+    struct err e;
+
+    if (!body.n)
+        return c->command->may_be_empty ? 0 : STATUS_BAD_XML;
+    if (!type || !slice_istarts(slice_of(type), "application/vnd.ms-sync"))
+        return STATUS_BAD_TYPE;
+    if (wbxml_tree_parse(c->arena, body, &limits, &root, &e)) {
+        snprintf(c->why, sizeof c->why, "%.150s", e.text);
+        return STATUS_BAD_WBXML;
+    }
+    c->root = root;
+    if (root->tag != c->command->root)
+        return STATUS_BAD_XML;
+    return schema_check(root, c->version, c->why, sizeof c->why)
+               ? 0
+               : c->command->broken;
+}
+
+/* In this order: can we talk at all, may the device talk, is it sense. */
+static enum answer
+call_handle(struct call *c)
+{
+    int status;
+
+    if (!version_is_offered(c->sandbox, c->version))
+        return call_fail_why(c, 138, "version %u", c->version);
+    if (c->command->since > c->version)
+        return call_fail(c, 138);
+    if ((status = policy_judge(c)))
+        return call_fail(c, status);
+    if ((status = body_read(c, httpd_body(c->http))))
+        return call_fail(c, status);
+    return c->command->handle(c);
+}
+
+/* The device's keys are gone, as after a fault of the server. */
+static void
+keys_reset(struct call *c)
+{
+    struct device *d = c->device;
+    struct list *n, *after;
+    struct err e;
+
+    if (!strncmp(c->command->name, "Folder", 6)) {
+        d->folders.key = d->folders_before.key = 0;
+        d->folders.count = d->folders_before.count = 0;
+        device_save(d, &e);
+        return;
+    }
+    LIST_EACH(&d->collections, n, after)
+        device_collection_drop(d, LIST_OBJECT(n, struct collection, node));
+}
+
+static void
+call_go(struct call *c)
+{
+    enum answer how;
+
+    if (!c->http) { /* gone during a delay: not acted on */
+        call_free(c);
+        return;
+    }
+    if (c->trick.kind == TRICK_RESET_KEY)
+        keys_reset(c);
+    if (c->trick.kind == TRICK_INLINE)
+        how = call_fail(c, (int)c->trick.number);
+    else
+        how = call_handle(c);
+    if (how != ANSWER_LATER)
+        call_answer(c, how);
+}
+
+static void
+on_delayed(void *arg)
+{
+    struct call *c = arg;
+
+    list_remove(&c->node);
+    c->in_flight = false;
+    call_go(c);
+}
+
+/* true: the trick was all of it. */
+static bool
+trick_play(struct call *c)
+{
+    char header[600] = "Retry-After: ";
+
+    switch (c->trick.kind) {
+    case TRICK_STATUS:
+        call_refuse(c, (int)c->trick.number,
+                    c->trick.number == 401
+                        ? "WWW-Authenticate: Basic realm=\"sandbox\""
+                        : NULL);
+        return true;
+    case TRICK_RETRY_AFTER:
+        snprintf(header, sizeof header, "Retry-After: %ld", c->trick.number);
+        call_refuse(c, 503, header);
+        return true;
+    case TRICK_MOVED:
+        snprintf(header, sizeof header, "X-MS-Location: %.500s",
+                 c->trick.text);
+        call_refuse(c, 451, header);
+        return true;
+    case TRICK_DROP_BEFORE:
+        record_add(c->sandbox->record, c, 0, "drop-before");
+        httpd_drop(c->http);
+        call_free(c);
+        return true;
+    case TRICK_DELAY:
+        c->in_flight = true;
+        list_add(&c->sandbox->calls, &c->node);
+        loop_timer_init(&c->timer, on_delayed, c);
+        loop_timer_set(&c->timer, c->trick.number);
+        return true;
+    case TRICK_WIPE:
+        c->device->wipe = true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+void
+call_begin(struct sandbox *s, struct user *u, const struct query *q,
+           struct httpd_request *r)
+{
+    struct call *c = xcalloc(1, sizeof *c);
+    struct err e = {0};
+
+    c->sandbox = s;
+    c->http = r;
+    c->user = u;
+    c->command = command_find(q->command);
+    c->command_name = c->command->name;
+    c->version = q->version;
+    c->policy_key = q->policy_key;
+    c->multipart = q->multipart;
+    c->begun = now_ms();
+    c->arena = arena_new();
+    c->trick = no_trick;
+    wbxml_writer_init(&c->w, ANSWER_MAX);
+    c->device = device_find(u, q->device, q->type, &e);
+    httpd_on_gone(r, on_gone, c);
+    mischief_take(s->mischief, u->address, c->command->name, &c->trick);
+    if (!trick_play(c))
+        call_go(c);
+}

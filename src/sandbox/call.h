@@ -1,0 +1,176 @@
+/*
+ * One request on its way: who asks, what, and the answer being written.
+ */
+#ifndef SEALPOST_SANDBOX_CALL_H
+#define SEALPOST_SANDBOX_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+#include "sandbox/device.h"
+#include "sandbox/mail.h"
+#include "wbxml/tree.h"
+#include "wbxml/write.h"
+
+struct arena;
+struct call;
+struct httpd_request;
+
+enum answer {
+    ANSWER_WBXML, /* what is in call->w */
+    ANSWER_EMPTY, /* 200 without body */
+    ANSWER_LATER, /* call_answer() will come */
+};
+typedef enum answer handler_fn(struct call *);
+
+struct command {
+    const char *name;
+    int code;          /* of the base64 query */
+    unsigned root;     /* tag */
+    unsigned status;   /* tag of the Status in root */
+    int broken;        /* Status for a request that breaks the schema */
+    unsigned since;    /* version, 160 for 16.0 */
+    bool may_be_empty; /* no body is a request too */
+    handler_fn *handle;
+};
+
+/* What is to go wrong with it. */
+struct trick {
+    enum {
+        TRICK_NONE,
+        TRICK_STATUS,      /* HTTP status */
+        TRICK_RETRY_AFTER, /* 503 with Retry-After: number */
+        TRICK_DROP_BEFORE,
+        TRICK_DROP_AFTER,
+        TRICK_RESET_KEY,
+        TRICK_TRUNCATE, /* half of the document, the HTTP is whole */
+        TRICK_CUT,      /* the connection breaks in the middle */
+        TRICK_CORRUPT,
+        TRICK_DELAY, /* milliseconds */
+        TRICK_MOVED, /* 451 to text */
+        TRICK_INLINE, /* Status number in the document, nothing done */
+        TRICK_WIPE,
+    } kind;
+    long number;
+    char *text;
+};
+
+struct call {
+    struct list node; /* among the waiting ones */
+    struct sandbox *sandbox;
+    struct httpd_request *http; /* NULL: the peer has gone */
+    const struct command *command;
+    const char *command_name; /* as asked for */
+    struct user *user;
+    struct device *device;
+    unsigned version;    /* 140, 141, 160, 161 */
+    uint32_t policy_key; /* 0: none */
+    bool multipart;      /* parts are wanted */
+    struct arena *arena;
+    const struct wbxml_node *root; /* NULL: the request had no body */
+    struct wbxml_writer w;
+    struct buf *parts; /* of a multipart answer */
+    size_t part_count, part_cap;
+    bool in_flight; /* among sandbox->calls */
+    struct trick trick;
+    struct loop_timer timer;
+    int64_t begun; /* ms */
+    long status;   /* in the answer, for the log */
+    char why[160]; /* what was wrong with the request, for the log */
+    /* Of a call that waits (Ping, Sync with Wait). Asked after each change
+     * of its user's mail: true when it may answer. */
+    bool (*ready)(struct call *);
+    enum answer (*resume)(struct call *, bool timeout);
+    unsigned wait_seconds;
+    bool is_ping;
+};
+
+/* The document so far goes; root with this Status alone. */
+enum answer call_fail(struct call *, int status);
+/* The same with what was wrong, for the log. */
+enum answer call_fail_why(struct call *, int status, const char *why, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The root element and its Status. */
+void call_start(struct call *, int status);
+/* Waits with ready() and resume() set. */
+enum answer call_wait(struct call *, unsigned seconds);
+/* The index of a new part with these bytes (handed over). */
+size_t call_part(struct call *, struct buf *take);
+
+/* "5:12" -> folder and message; a NULL for what is not there. */
+struct message *call_message(struct call *, struct slice server_id);
+struct folder *call_folder(struct call *, struct slice id);
+void call_write_id(struct call *, unsigned tag, const struct message *);
+
+/* The commands, each in its cmd_ file. */
+handler_fn cmd_sync, cmd_ping, cmd_folder_sync, cmd_folder_create,
+    cmd_folder_delete, cmd_folder_update, cmd_estimate, cmd_items, cmd_move,
+    cmd_send, cmd_provision, cmd_resolve, cmd_settings;
+
+extern const struct command commands[];
+const struct command *command_find(const char *name);
+const struct command *command_find_code(int code);
+/* "Sync,SendMail,..." into out, those that this version has. */
+void commands_list(struct buf *out);
+
+/* ---- schema.c */
+
+/* Does the document keep the rules of its command (order, number and kind of
+ * elements)? false: `why` says what is wrong. */
+bool schema_check(const struct wbxml_node *root, unsigned version, char *why,
+                  size_t size);
+
+/* ---- item.c: what the server says of a message */
+
+/* The properties of a whole item, without the element around. */
+void item_write(struct call *, const struct message *, const struct prefs *,
+                bool parts_allowed);
+/* Only what changed after `seq` and was not written by the device itself;
+ * false when that is nothing. */
+bool item_write_changes(struct call *, const struct message *, uint64_t seq);
+void item_write_date(struct wbxml_writer *, unsigned tag, int64_t when);
+
+/* ---- body.c */
+
+void body_write(struct call *, const struct message *, const struct prefs *,
+                bool parts_allowed);
+
+/* ---- policy.c */
+
+/* The document for this user as WBXML's tree is written from it: its text,
+ * NULL when no policy is wanted. Yours. */
+char *policy_read(struct call *);
+/* 0, or the status that the device must be sent away with. */
+int policy_judge(struct call *);
+
+/* ---- deliver.c */
+
+/* Sends the MIME as the user; the status of ComposeMail, 0 when done. */
+int deliver(struct call *, struct slice mime, bool save);
+/* A message into a user's Inbox or another folder. */
+int deliver_file(struct user *, struct folder *, struct slice raw);
+
+/* ---- people.c */
+
+struct people_found {
+    char *address, *name;
+    struct buf certificates; /* base64 DER, a line each */
+    unsigned count;          /* of them */
+    unsigned members;        /* 1, or of a list */
+    unsigned with;           /* members that have a certificate */
+};
+/* 1 found, 0 nobody, else how many fit (2 and more: ambiguous). *out is set
+ * only for 1. */
+unsigned people_find(struct sandbox *, const char *who,
+                     struct people_found *out);
+void people_found_clear(struct people_found *);
+/* Members of a list, a line each; NULL: no such list. Yours. */
+char *people_list(struct sandbox *, const char *address);
+bool people_is_known(struct sandbox *, const char *address);
+
+#endif
