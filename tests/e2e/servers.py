@@ -69,10 +69,11 @@ class Sandbox:
     # What a client sees of the Maildirs with short names.
     SHOWN = {'Sent': 'Sent Items', 'Trash': 'Deleted Items'}
 
-    def __init__(self, lab, version=None):
+    def __init__(self, lab, version=None, name='server'):
         self.lab = lab
         self.version = version
-        self.root = os.path.join(lab.dir, 'server')
+        self.root = os.path.join(lab.dir, name)
+        self.log_name = 'sandbox' if name == 'server' else name
         self.process = None
         self.users = {}
         self.port = 0
@@ -108,13 +109,14 @@ class Sandbox:
 
     def start(self):
         """Also after a stop: on the same ports, so that the URL stays."""
-        command = [proc.program('sealpost-sandbox'), '--root', self.root,
+        command = [proc.program('sealpost-sandbox'), '-v', '--root',
+                   self.root,
                    '--listen', '127.0.0.1:%d' % self.port,
                    '--admin', '127.0.0.1:%d' % self.admin_port]
         if self.version:
             command += ['--versions', self.version]
         command += list(self.tls)
-        self.process = proc.Process('sandbox', command, self.lab.dir,
+        self.process = proc.Process(self.log_name, command, self.lab.dir,
                                     stdout=subprocess.PIPE)
         line = self.process.first_line(20)
         told = json.loads(line)

@@ -626,11 +626,11 @@ def prepare(lab, suite):
     lab.add_account('carol', ['sign=always', 'encrypt=always'])
 
 
-def main():
+def main(argv=None):
     p = argparse.ArgumentParser()
     p.add_argument('backend', nargs='?', default='sandbox:16.1')
     p.add_argument('--count', type=int, default=300)
-    args = p.parse_args()
+    args = p.parse_args(argv)
     tap = Tap('end-to-end suite against ' + args.backend)
     with Lab('suite', args.backend) as lab:
         suite = Suite(lab, args.count)
@@ -638,9 +638,7 @@ def main():
         tap.run(STEPS, suite)
         lab.failed |= tap.failed > 0
         status = tap.end()
-        if status:
-            sys.exit(status)
-    return 0
+    return status
 
 
 if __name__ == '__main__':
