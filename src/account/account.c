@@ -58,7 +58,7 @@ on_stop(void *arg, const struct err *why)
     if (why) {
         log_error("account", "account=%s stopped: %s", a->name, why->text);
         if (a->sync)
-            sync_stop(a->sync);
+            sync_stop(a->sync, why);
         return;
     }
     log_notice("account", "account=%s runs again", a->name);
@@ -410,6 +410,25 @@ static void
 on_retry(void *arg)
 {
     account_start(arg);
+}
+
+void
+account_password_again(struct account *a)
+{
+    char *name;
+    int rc;
+
+    if (a->error.code || a->password_op || a->settings->password_command ||
+        a->settings->auth == SETTINGS_AUTH_CERTIFICATE)
+        return;
+    name = secrets_account_name(a->name, "password");
+    rc = secrets_get(a->set->secrets, name, &a->password, NULL);
+    free(name);
+    if (rc == 0 && !eas_password_is(a->eas, &a->password)) {
+        account_run(a);
+        sync_pull_soon(a->sync, 0); /* the Ping was let in by the old one */
+    }
+    secret_clear(&a->password);
 }
 
 void

@@ -117,8 +117,10 @@ accounts_settings(struct accounts *set, const struct settings *now,
                 account_apply(a, d.now);
             break;
         case SETTINGS_SAME:
-            if (a)
+            if (a) {
                 account_keep(a, d.now);
+                account_password_again(a);
+            }
             break;
         }
     }

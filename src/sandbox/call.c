@@ -180,6 +180,8 @@ corrupt(struct buf *body)
 
     for (size_t i = from; i < body->len && i < from + 16; i++)
         body->data[i] = (char)0xff;
+    /* The middle may be text, where any byte is as good as another; the end
+     * is the end of the root element. */
     if (body->len)
         body->data[body->len - 1] = 0x02; /* ENTITY */
 }

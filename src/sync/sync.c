@@ -56,7 +56,7 @@ sync_free(struct sync **sp)
 
     if (!s)
         return;
-    sync_stop(s);
+    sync_stop(s, NULL);
     err_set(&e, E_CANCELED, "the account is closing");
     sync_tell_all(s, &e);
     LIST_EACH(&s->marks, n, after)
@@ -216,11 +216,12 @@ sync_start(struct sync *s)
 }
 
 void
-sync_stop(struct sync *s)
+sync_stop(struct sync *s, const struct err *why)
 {
     s->started = false;
     s->state = SYNC_STOPPED;
     s->pulling = 0;
+    /* The round does not live to tell its failure. */
     flow_cancel(&s->round);
     op_cancel(&s->ping);
     op_cancel(&s->bodies);
@@ -229,6 +230,10 @@ sync_stop(struct sync *s)
     loop_timer_stop(&s->retry);
     loop_timer_stop(&s->timed);
     loop_timer_stop(&s->bodies_retry);
+    if (!why)
+        return;
+    s->error = *why;
+    sync_tell_settled(s, why);
 }
 
 void
