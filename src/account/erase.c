@@ -1,9 +1,9 @@
 /*
  * Erasing what is known of an account that a person removes: a marker first,
  * then the files, then the secrets, then the marker goes (a wipe that the
- * server orders is wipe.c's). After a crash whoever opens
- * accounts next goes on before it does (SPEC section 5). Called by
- * sealpostctl account remove and by accounts_new().
+ * server orders is wipe.c's). After a crash whoever opens accounts next goes
+ * on before it does (SPEC section 5). Called by sealpostctl account remove and
+ * by accounts_new().
  */
 #include "account/account.h"
 

@@ -38,14 +38,20 @@ local_password(struct adding *a, struct err *e)
     return 0;
 }
 
-/* "password_command" among the settings needs no password of ours. */
+/* Some sign-ins need no password of ours. */
 static bool
-has_command(const struct ctl *c)
+needs_no_password(const struct ctl *c)
 {
+    static const char *const starts[] = {"password_command=",
+                                         "auth=certificate"};
+
+    if (ctl_has(c, "--no-password"))
+        return true;
     for (unsigned i = 0; i < c->ngiven; i++)
-        if (strcmp(c->given[i].option->name, "--set") == 0 &&
-            strncmp(c->given[i].value, "password_command=", 17) == 0)
-            return true;
+        for (size_t k = 0; k < ARRAY_LEN(starts); k++)
+            if (strcmp(c->given[i].option->name, "--set") == 0 &&
+                slice_starts(slice_of(c->given[i].value), starts[k]))
+                return true;
     return false;
 }
 
@@ -224,7 +230,7 @@ ctl_cmd_account_add(struct ctl *c, struct err *e)
                        "erased yet: sealpostctl account remove %.60s",
                        a.name);
     /* Secrets first: an account without its password would start and fail. */
-    rc = (has_command(c) ? 0 : upstream_password(&a, e)) ||
+    rc = (needs_no_password(c) ? 0 : upstream_password(&a, e)) ||
          local_password(&a, e) || secrets_put(&a, e);
     if (rc == 0 && block_append(&a, e)) {
         if (ctl_rights_enter(c, NULL) == 0) {

@@ -43,6 +43,7 @@ static const struct ctl_option add_options[] = {
     {"--user", "NAME", "sign-in name; else the address"},
     {"--ca-file", "FILE", "anchors for the server's certificate"},
     {"--password-stdin", NULL, "the Exchange password is a line of stdin"},
+    {"--no-password", NULL, "there is none to keep"},
     {"--local-password-stdin", NULL, "and the local one the next line"},
     {"--set", "NAME=VALUE", "any setting of the account; may be repeated"},
     END};

@@ -30,6 +30,9 @@ TESTS += tests/unit/test_ctl
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
 tests_unit_test_ctl_LDADD = libsp_test.a libsp_ctl.a $(LINK_6)
 
+TESTS += tests/unit/test_ctl_manual.sh
+EXTRA_DIST += tests/unit/test_ctl_manual.sh
+
 # The vectors through the real program: ours, and those of others where they
 # lie beside the tree.
 TESTS += tests/vectors/mime_vectors.py tests/vectors/smime_vectors.py

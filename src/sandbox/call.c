@@ -29,6 +29,7 @@ static const char *const trick_names[] = {
     [TRICK_NONE] = "",
     [TRICK_STATUS] = "status",
     [TRICK_RETRY_AFTER] = "retry-after",
+    [TRICK_THROTTLE] = "throttle",
     [TRICK_DROP_BEFORE] = "drop-before",
     [TRICK_DROP_AFTER] = "drop-after",
     [TRICK_RESET_KEY] = "reset-key",
@@ -241,7 +242,11 @@ call_answer(struct call *c, enum answer how)
 static void
 call_refuse(struct call *c, int http_status, const char *header)
 {
-    const char *headers[] = {header, NULL};
+    const char *headers[] = {header,
+                             c->trick.kind == TRICK_THROTTLE
+                                 ? "X-MS-ASThrottle: CommandFrequency"
+                                 : NULL,
+                             NULL};
 
     record_add(c->sandbox->record, c, http_status, trick_names[c->trick.kind]);
     if (c->http)
@@ -435,6 +440,7 @@ trick_play(struct call *c)
                         : NULL);
         return true;
     case TRICK_RETRY_AFTER:
+    case TRICK_THROTTLE:
         snprintf(header, sizeof header, "Retry-After: %ld", c->trick.number);
         call_refuse(c, 503, header);
         return true;

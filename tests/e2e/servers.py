@@ -66,8 +66,6 @@ class Sandbox:
     exact = True          # it never rebuilds a message
     ping_s = 5            # how late a Ping may tell of new mail
     slow = 1              # waits are this much longer
-    # What a client sees of the Maildirs with short names.
-    SHOWN = {'Sent': 'Sent Items', 'Trash': 'Deleted Items'}
 
     def __init__(self, lab, version=None, name='server'):
         self.lab = lab
@@ -231,7 +229,7 @@ class Sandbox:
                 dirs[:] = []
             elif 'cur' in dirs:
                 name = os.path.relpath(path, root)
-                out.add(self.SHOWN.get(name, name))
+                out.add(name)
         return out
 
     def set_flags(self, user, item, add=(), remove=(), folder='INBOX'):
@@ -260,7 +258,6 @@ class Sogo:
     ping_s = 15
     slow = 4
     version = None
-    SHOWN = {}
 
     def __init__(self, lab, version=None):
         self.lab = lab

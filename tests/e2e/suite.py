@@ -64,10 +64,6 @@ class Suite:
 
     # ---- finding things at the door ----
 
-    def shown(self, folder):
-        """The name that a client sees of the server's Sent and Trash."""
-        return self.server.SHOWN.get(folder, folder)
-
     def told(self, imap, ident, seconds=15):
         """The UID of a message that came; NOOP until it is there."""
         def look():
@@ -125,7 +121,7 @@ def step_folder_list(s):
          'names of folders')
     for use, name in (('\\Sent', 'Sent'), ('\\Trash', 'Trash'),
                       ('\\Drafts', 'Drafts')):
-        name = s.shown(name)
+        name = name
         check(use in got[name], '%s lacks %s: %s', name, use, got[name])
     imap.logout()
     return '%d folders as at the server, with their uses: %s' % (
@@ -329,7 +325,7 @@ def step_move(s):
     a = _take(s, 1)[0]
     raw = s.at_server('bob', a)[0].raw
     view = imap.body(s.uid_of[a])
-    pairs = imap.move(s.uid_of[a], s.shown('Trash'))
+    pairs = imap.move(s.uid_of[a], 'Trash')
     new = pairs[s.uid_of[a]]
     s.lab.wait_for(lambda: not s.at_server('bob', a)
                    and s.at_server('bob', a, 'Trash'), 15, 'the move at the '
@@ -337,7 +333,7 @@ def step_move(s):
     got = s.at_server('bob', a, 'Trash')
     same(len(got), 1, 'copies in the target')
     same(got[0].raw, raw, 'the bytes at the server')
-    imap.select(s.shown('Trash'))
+    imap.select('Trash')
     same(imap.body(new), view, 'the bytes under the new UID')
     time.sleep(3)  # a Sync of the target must not make a second entry
     imap.command('NOOP')
@@ -359,7 +355,7 @@ def step_moved_and_deleted_elsewhere(s):
         return s.uid_of[a] not in left and s.uid_of[b] not in left
     _, took = s.lab.timed(lambda: s.lab.wait_for(gone, 20, 'EXPUNGE at the '
                                                  'reader', 0.3))
-    imap.select(s.shown('Trash'))
+    imap.select('Trash')
     s.lab.wait_for(lambda: (imap.command('NOOP'),
                             imap.search('HEADER X-Test-Id ' + b))[1], 20,
                    'the moved one in Trash', 0.3)
@@ -378,7 +374,7 @@ def step_delete(s):
     s.lab.wait_for(lambda: not s.at_server('bob', a)
                    and len(s.at_server('bob', a, 'Trash')) == 1, 15,
                    'the mail in the server\'s Trash')
-    imap.select(s.shown('Trash'))
+    imap.select('Trash')
     uid = s.lab.wait_for(lambda: (imap.command('NOOP'), imap.search(
         'HEADER X-Test-Id ' + a))[1], 15, 'the mail in Trash', 0.3)[0]
     imap.store(uid, '+', ['\\Deleted'])
@@ -475,7 +471,7 @@ def step_submit_signed_and_encrypted(s):
 
 
 def step_sent_shows_what_left(s):
-    imap = s.lab.imap('alice', s.shown('Sent'))
+    imap = s.lab.imap('alice', 'Sent')
     s.lab.wait_for(lambda: (imap.command('NOOP'),
                             len(imap.search('ALL')) >= 3)[1], 20,
                    'three mails in Sent', 0.3)
