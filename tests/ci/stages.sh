@@ -60,7 +60,7 @@ export builddir=$work/gcc
 e2e141() { take_tap 14.1 $python tests/e2e/suite.py sandbox:14.1; }
 e2e161() { take_tap 16.1 $python tests/e2e/suite.py sandbox:16.1; }
 badinput() { take_tap badinput ${root[@]+"${root[@]}"} $python tests/e2e/bad_input.py; }
-crash() { take_tap crash tests/crash/run; }
+crash() { take_tap crash tests/crash/run --seconds 240; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 
