@@ -233,7 +233,7 @@ const struct setting settings_table[] = {
      "eviction of bodies", false},
     {"encrypt_store", SETTING_BOOL, A_NO, "no", words_no, 0, 0, NULL, false},
     {"vanished_keep", SETTING_TIME, A(vanished_keep), "90d", NULL, DAY,
-     3650 * (uint64_t)DAY, NULL, false},
+     3650 * (uint64_t)DAY, "forgetting removed messages", false},
     {"expunge", SETTING_WORD, A(expunge), "trash", words_expunge, 0, 0, NULL,
      false},
     {"append", SETTING_WORD, A(append), "reject", words_append, 0, 0, NULL,
@@ -244,10 +244,10 @@ const struct setting settings_table[] = {
      "upload of drafts", false},
     {"search_encrypted", SETTING_BOOL, A_NO, "no", words_no, 0, 0, NULL,
      false},
-    {"junk_folder", SETTING_TEXT, A(junk_folder), "", NULL, 0, 0, NULL,
-     false},
-    {"archive_folder", SETTING_TEXT, A(archive_folder), "", NULL, 0, 0, NULL,
-     false},
+    {"junk_folder", SETTING_TEXT, A(junk_folder), "", NULL, 0, 0,
+     "choosing the folder for \\Junk", false},
+    {"archive_folder", SETTING_TEXT, A(archive_folder), "", NULL, 0, 0,
+     "choosing the folder for \\Archive", false},
 
     /* ---- mail out ---- */
     {"from", SETTING_WORD, A(from), "enforce", words_from, 0, 0, NULL, false},

@@ -471,7 +471,7 @@ test_remove(void)
          "/* account \"bob\" { } */\n// account \"bob\" {\n"
          "# account \"bob\" {\nauthserv_id = 'account'\n"
          "password_command = 'echo \"account bob {\" \\' }'\n"
-         "account bob { address = b@x.test junk_folder = '}' }\n",
+         "account bob { address = b@x.test user = '}' }\n",
          "/* account \"bob\" { } */\n// account \"bob\" {\n"
          "# account \"bob\" {\nauthserv_id = 'account'\n"
          "password_command = 'echo \"account bob {\" \\' }'\n"},
