@@ -13,10 +13,14 @@
 #include "base/now.h"
 #include "eas/eas.h"
 #include "eas/status.h"
+#include "mime/address.h"
+#include "mime/header.h"
 #include "outbox/private.h"
 
 /* 118: this ClientId was sent before, and it is ours alone. */
 #define STATUS_SENT_BEFORE 118
+/* The submission failed: nothing was sent. */
+#define STATUS_NOT_SENT 120
 
 struct deliver {
     struct op *op;
@@ -30,6 +34,7 @@ struct deliver {
     struct err failed; /* of the SendMail, when it got an error */
     bool booked;       /* SENDING, by us */
     bool found, stale;
+    bool toless; /* the empty group in To was taken out */
     int64_t looked;
 };
 
@@ -248,6 +253,35 @@ deliver_send(void *self)
                                         d));
 }
 
+/* There are servers that cannot submit a mail whose To is the empty group,
+ * "undisclosed-recipients:;": they get it once more without any To. The header
+ * outside is not signed, and nobody was named in it. */
+static bool
+to_drop(struct deliver *d)
+{
+    static const struct mime_change change = {.name = "To"};
+    struct slice mime = buf_slice(&d->mime);
+    struct mime_addresses to = {0};
+    struct buf less = BUF_INIT(OUTBOX_MAX);
+    size_t at = 0, n;
+    bool empty;
+
+    if (d->toless)
+        return false;
+    n = mime_addresses_header(
+        slice_cut(mime, 0, mime_header_length(mime)), "To", &to);
+    empty = n > 0 && !mime_addresses_next(&to, &at);
+    mime_addresses_clear(&to);
+    if (!empty || mime_write_changed(mime, &change, 1, &less, NULL)) {
+        buf_wipe(&less);
+        return false;
+    }
+    buf_wipe(&d->mime);
+    d->mime = less;
+    d->toless = true;
+    return true;
+}
+
 static enum flow_next
 deliver_answer(void *self)
 {
@@ -258,6 +292,10 @@ deliver_answer(void *self)
         outbox_transport_failed(d->ob, d->id);
     if (d->failed.code)
         return flow_fail_err(&d->flow, &d->failed);
+    if (d->answer.status == STATUS_NOT_SENT && to_drop(d)) {
+        log_info("outbox", "id=%s is tried without To", d->id);
+        return FLOW_BACK;
+    }
     if (d->answer.reaction != EAS_OK &&
         d->answer.status != STATUS_SENT_BEFORE) {
         eas_status_err(&e, EAS_CMD_SENDMAIL, d->answer.status);

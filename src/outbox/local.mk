@@ -1,9 +1,9 @@
 noinst_LIBRARIES += libsp_outbox.a
 libsp_outbox_a_SOURCES = \
 	src/outbox/deliver.c src/outbox/envelope.c \
-	src/outbox/outbox.c src/outbox/outbox.h \
+	src/outbox/outbox.c src/outbox/outbox.h src/outbox/outcome.c \
 	src/outbox/policy.c src/outbox/private.h \
-	src/outbox/report.c src/outbox/seal.c \
+	src/outbox/rcpt.c src/outbox/report.c src/outbox/seal.c \
 	src/outbox/send.c src/outbox/sent.c \
 	src/outbox/submit.c src/outbox/wish.c
 

@@ -203,6 +203,7 @@ struct outbox {
     bool started;
     struct list entries; /* what is not sent yet */
     size_t nentries, running;
+    int64_t purged; /* when old rows were last looked for */
     struct loop_timer timer;
     struct list submits; /* operations of outbox_submit() */
     struct outbox_recent recent[OUTBOX_RECENT];
@@ -230,10 +231,6 @@ struct outbox_entry *outbox_entry_add(struct outbox *,
                                       const struct store_submission *);
 void outbox_entry_free(struct outbox_entry *);
 struct outbox_entry *outbox_entry_find(struct outbox *, const char *id);
-void outbox_entry_run(struct outbox_entry *);
-/* The error that this one's try ends with is not the message's own: the
- * command never came to it. */
-void outbox_transport_failed(struct outbox *, const char *id);
 /* Starts what is due and sets the timer for what comes next. */
 void outbox_pump(struct outbox *);
 void outbox_recent_add(struct outbox *, const char *id, const char *client_id,
@@ -242,6 +239,18 @@ void outbox_submit_clear(struct outbox *); /* ends all as canceled */
 /* Is it known what the server's policy demands? Else connect first. */
 bool outbox_knows_policy(const struct outbox *);
 bool outbox_is_own(const struct outbox *, const char *address);
+
+/* ---- outcome.c: one try and what became of it ---- */
+
+void outbox_entry_run(struct outbox_entry *);
+/* The error that this one's try ends with is not the message's own: the
+ * command never came to it. */
+void outbox_transport_failed(struct outbox *, const char *id);
+/* A submission and the copies that hang on it leave the queue; with `why` its
+ * sender gets a report in the same transaction. */
+int outbox_remove(struct outbox *, const char *id,
+                  const struct store_submission *row, const struct err *why,
+                  struct err *e);
 
 /* ---- send.c, deliver.c, sent.c, report.c ---- */
 

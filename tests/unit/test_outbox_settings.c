@@ -314,10 +314,66 @@ back_off(void)
     close_account();
 }
 
+/* All in Bcc: To is the empty group; a server that cannot submit that (120)
+ * gets it once more without, and only then is it a failure. */
+static void
+empty_group(void)
+{
+    static const struct script play[] = {
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>120</Status></SendMail>"},
+        OK,
+        {.cmd = "SendMail",
+         .xml = "<SendMail><Status>120</Status></SendMail>"},
+        END};
+    static const char text[] = "From: alice@example.test\r\n"
+                               "Bcc: bob@example.test\r\n"
+                               "Subject: x\r\n\r\ny\r\n";
+
+    account("group", NULL);
+    eas_server_play(play);
+    submit_text("bob@example.test", text);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(!result.queued);
+    CHECK_INT(nsent, 2);
+    CHECK_STR(field(0, "To"), "undisclosed-recipients:;");
+    CHECK_STR(field(1, "To"), "(absent)");
+    CHECK_STR(field(1, "Bcc"), "bob@example.test");
+    CHECK_STR(sent[1].client_id, sent[0].client_id);
+    submit("bob@example.test", "");
+    finish();
+    CHECK(result.queued || done.err.code);
+    CHECK_INT(nsent, 3);
+    close_account();
+}
+
+/* Rows of what was sent stay a week. */
+static void
+purge(void)
+{
+    char first[16];
+
+    account("purge", NULL);
+    eas_server_play(one_ok);
+    submit("bob@example.test", "");
+    finish();
+    memcpy(first, result.id, sizeof first);
+    linger(50);
+    now_fake(AT + 6 * 86400);
+    outbox_start(w.ob);
+    CHECK_INT(state_of(first), STORE_QUEUE_SENT);
+    now_fake(AT + 8 * 86400);
+    outbox_start(w.ob);
+    CHECK_INT(state_of(first), -1);
+    close_account();
+}
+
 static const struct test_case cases[] = {
     TEST(world_setup),  TEST(from_rewrite),    TEST(login_wishes),
     TEST(if_possible),  TEST(shapes),          TEST(subject_tag),
     TEST(without_keys), TEST(sign_in_refused), TEST(waits),
-    TEST(limits),       TEST(back_off),        TEST(world_teardown),
+    TEST(limits),       TEST(back_off),        TEST(empty_group),
+    TEST(purge),        TEST(world_teardown),
 };
 TEST_MAIN(cases)
