@@ -4,3 +4,4 @@ TESTS += tests/lint/manual.sh
 EXTRA_DIST += tests/lint/manual.sh
 dist_man_MANS += doc/sealpostd.8
 dist_man_MANS += doc/sealpost-sandbox.1
+dist_man_MANS += doc/sealpostctl.1

@@ -416,11 +416,8 @@ line_run(void)
     for (int i = 0; i < COLUMNS; i++)
         if (!slice_next(&rest, '\t', &v.col[i]))
             v.col[i] = SLICE("-");
-    if (slice_starts(v.col[C_NOTE], "p12")) {
-        printf("ok %u - %.*s # SKIP a key file\n", ++run.n,
-               SLICE_FMT(v.col[C_FILE]));
-        return;
-    }
+    if (slice_starts(v.col[C_NOTE], "p12"))
+        return; /* a key file: there is no message in it */
     vector_run(&v);
     known = known_failure(run.failures, v.col[C_FILE]);
     ok = !v.why[0] == !known.n;

@@ -58,7 +58,7 @@ on_stop(void *arg, const struct err *why)
     if (why) {
         log_error("account", "account=%s stopped: %s", a->name, why->text);
         if (a->sync)
-            sync_stop(a->sync);
+            sync_stop(a->sync, why);
         return;
     }
     log_notice("account", "account=%s runs again", a->name);
@@ -217,6 +217,16 @@ open_views(struct account *a, struct err *e)
     return views_new(&c, &a->views, e);
 }
 
+/* Colleagues' certificates often come from the authority of our own. */
+static void
+share_issuers(struct account *a)
+{
+    const struct key *k = NULL;
+
+    while ((k = keys_next(a->keys, k)))
+        certs_add_issuers(a->certs, key_chain(k));
+}
+
 static int
 open_rest(struct account *a, const char *dir, struct err *e)
 {
@@ -246,6 +256,7 @@ open_rest(struct account *a, const char *dir, struct err *e)
         return -1;
     keys_choose(a->keys, a->settings->signing_key,
                 a->settings->encryption_key);
+    share_issuers(a);
     if (keys_problem(a->keys))
         log_warn("account", "account=%s %s", a->name, keys_problem(a->keys));
     a->sync = sync_new(&sync);
@@ -399,6 +410,25 @@ static void
 on_retry(void *arg)
 {
     account_start(arg);
+}
+
+void
+account_password_again(struct account *a)
+{
+    char *name;
+    int rc;
+
+    if (a->error.code || a->password_op || a->settings->password_command ||
+        a->settings->auth == SETTINGS_AUTH_CERTIFICATE)
+        return;
+    name = secrets_account_name(a->name, "password");
+    rc = secrets_get(a->set->secrets, name, &a->password, NULL);
+    free(name);
+    if (rc == 0 && !eas_password_is(a->eas, &a->password)) {
+        account_run(a);
+        sync_pull_soon(a->sync, 0); /* the Ping was let in by the old one */
+    }
+    secret_clear(&a->password);
 }
 
 void
@@ -590,6 +620,8 @@ import_done(struct worker_job *job, bool wanted)
             worker_job_fail(job, &a->error);
         else if (keys_import_add(a->keys, j->in, j->text_out, &e))
             worker_job_fail(job, &e);
+        else
+            share_issuers(a);
     }
     keys_import_free(&j->in);
     secret_clear(&j->password);

@@ -90,6 +90,22 @@ struct op *account_key_import(struct account *, struct slice file,
                               const struct secret *password, char **text_out,
                               op_done_fn *done, void *arg);
 
+/* ---- erasing for good: sealpostctl account remove ---- */
+
+struct secrets;
+/* The marker, on the disk when it returns: from now on the account is erased
+ * before anything is opened, also after a crash. */
+int account_erase_begin(const char *state_dir, const char *name,
+                        struct err *e);
+bool account_erase_is_due(const char *state_dir, const char *name);
+/* Mail, queue, keys, then the secrets, then the marker. The account must not
+ * be open. */
+int account_erase_finish(struct secrets *, const char *state_dir,
+                         const char *name, struct err *e);
+/* All that were begun. accounts_new() does it first. */
+int account_erase_pending(struct secrets *, const char *state_dir,
+                          struct err *e);
+
 /* ---- for the control door, which sees neither eas nor keys ---- */
 
 struct account_link {

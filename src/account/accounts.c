@@ -55,6 +55,7 @@ accounts_new(const struct accounts_config *c, struct accounts **out,
     if (file_mkdirs(c->settings->state_dir, e) ||
         secrets_open(c->settings->machine_key, c->settings->secrets_file,
                      &set->secrets, e) ||
+        account_erase_pending(set->secrets, c->settings->state_dir, e) ||
         authserv_id_load(set, e)) {
         accounts_free(&set);
         return -1;
@@ -116,8 +117,10 @@ accounts_settings(struct accounts *set, const struct settings *now,
                 account_apply(a, d.now);
             break;
         case SETTINGS_SAME:
-            if (a)
+            if (a) {
                 account_keep(a, d.now);
+                account_password_again(a);
+            }
             break;
         }
     }

@@ -55,6 +55,9 @@ void account_close(struct account *, const char *why);
 void account_apply(struct account *, const struct settings_account *);
 /* Equal settings in another place: the old place may go. */
 void account_keep(struct account *, const struct settings_account *);
+/* `sealpostctl account password` may have changed what is among the secrets:
+ * another password is taken and tried at once, the same one is not. */
+void account_password_again(struct account *);
 
 /* What the settings say of the server, without a watcher. Borrowed. */
 void account_eas_config(struct account *, const char *device,

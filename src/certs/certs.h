@@ -88,6 +88,9 @@ struct certs *certs_new(const struct certs_config *);
 void certs_free(struct certs **);
 void certs_set_anchors(struct certs *, struct certs_anchors *);
 struct certs_anchors *certs_anchors(struct certs *); /* borrowed */
+/* Certificates that may stand between one and its anchor, such as the chain of
+ * a key of ours: they help, they are not trusted. Copied, not stored. */
+void certs_add_issuers(struct certs *, STACK_OF(X509) *);
 
 struct certs_one {
     char *address;

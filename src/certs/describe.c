@@ -2,7 +2,7 @@
  * What a certificate says, as plain data for people: lists, sealpostctl.
  * Pure.
  */
-#include "certs/certs.h"
+#include "certs/private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,8 +122,8 @@ certs_judge_der(struct certs *cs, struct slice der, const char *address,
     X509 *x = der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
 
     if (x) {
-        certs_trust_judge(certs_anchors(cs), x, NULL, CERTS_ENCRYPT, address,
-                          at, pinned, out);
+        certs_trust_judge(certs_anchors(cs), x, certs_issuers(cs),
+                          CERTS_ENCRYPT, address, at, pinned, out);
     } else {
         *out = (struct certs_judgment){.why = CERTS_NOT_FOUND};
         snprintf(out->text, sizeof out->text, "cannot be read");

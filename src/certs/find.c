@@ -67,6 +67,7 @@ certs_free(struct certs **cp)
     if (!*cp)
         return;
     certs_anchors_unref(&(*cp)->anchors);
+    certs_issuers_clear(*cp);
     free(*cp);
     *cp = NULL;
 }
@@ -183,8 +184,8 @@ known_best(struct certs *cs, struct certs_one *one, struct err *e)
         else
             /* A list's members are not named: its address is not compared
              * (SPEC section 8). Those rows are kept for the list itself. */
-            certs_trust_judge(cs->anchors, x, NULL, CERTS_ENCRYPT,
-                              one->address, now,
+            certs_trust_judge(cs->anchors, x, certs_issuers(cs),
+                              CERTS_ENCRYPT, one->address, now,
                               row.source == STORE_CERT_PINNED, &j);
         if (j.why == CERTS_OK &&
             (!one->cert || ASN1_TIME_compare(X509_get0_notBefore(x),

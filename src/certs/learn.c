@@ -151,6 +151,8 @@ certs_learn(struct certs *cs, const struct smime_report *r, int64_t now,
     x = learnable(cs->anchors, r, s, address, now);
     if (!x)
         return 0;
+    if (certs_issuers_learn(cs, r->certs, e))
+        return -1;
     return keep(cs, address, x, s, now, fingerprint_out, e);
 }
 

@@ -13,6 +13,7 @@
 #include "settings/settings.h"
 #include "store/folder.h"
 #include "store/journal.h"
+#include "store/message.h"
 #include "store/queue.h"
 #include "sync/sync.h"
 
@@ -130,21 +131,19 @@ static void
 store_set(json_t *o, struct store *s)
 {
     struct store_usage usage = {0};
-    uint64_t journal = 0, queue = 0;
+    uint64_t journal = 0, queue = 0, missing = 0;
 
     if (!s)
         return;
     store_usage(s, &usage, NULL);
     store_journal_count(s, &journal, NULL);
     store_queue_count(s, &queue, NULL);
+    store_message_missing_count(s, &missing, NULL);
     json_object_set_new(o, "folders", json_integer(folders_count(s)));
     json_object_set_new(o, "messages",
                         json_integer((json_int_t)usage.messages));
-    json_object_set_new(
-        o, "bodies_missing",
-        json_integer((json_int_t)(usage.messages > usage.bodies
-                                      ? usage.messages - usage.bodies
-                                      : 0)));
+    json_object_set_new(o, "bodies_missing",
+                        json_integer((json_int_t)missing));
     json_object_set_new(o, "body_bytes",
                         json_integer((json_int_t)usage.body_bytes));
     json_object_set_new(o, "free_bytes",

@@ -29,26 +29,23 @@ struct alone {
     int lock;
 };
 
-static int
-state_lock(struct alone *a, struct err *e)
+int
+ctl_state_lock(const struct settings *s, struct err *e)
 {
-    char *path = xasprintf("%s/lock", a->settings.state_dir);
+    char *path = xasprintf("%s/lock", s->state_dir);
+    int fd = file_mkdirs(s->state_dir, e)
+                 ? -1
+                 : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    a->lock = file_mkdirs(a->settings.state_dir, e)
-                  ? -1
-                  : open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                         0600);
-    if (a->lock < 0)
+    if (fd < 0)
         err_errno(e, E_DENIED, errno, "%s", path);
     free(path);
-    if (a->lock < 0)
-        return -1;
-    if (flock(a->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
     return err_set(e, E_RETRY, "%s is in use, but nothing listens on %s: a "
                    "daemon that is just starting or stopping, or one with "
-                   "another control socket", a->settings.state_dir,
-                   a->settings.control);
+                   "another control socket", s->state_dir, s->control);
 }
 
 /* Only the account that is asked for is opened. */
@@ -79,7 +76,8 @@ ctl_alone(struct ctl *c, const char *account, struct slice request,
     accounts_choose(&a, c->settings, account);
     if (ctl_rights_enter(c, e))
         return -1;
-    if (state_lock(&a, e) == 0) {
+    a.lock = ctl_state_lock(&a.settings, e);
+    if (a.lock >= 0) {
         a.loop = loop_new();
         config.loop = control.loop = a.loop;
         config.crypto = control.crypto = a.crypto = worker_new("crypto", 1);

@@ -263,3 +263,17 @@ ctl_call_rows(struct ctl *c, const char *command, struct json_t *args,
         *rows_out = rows;
     return rc;
 }
+
+int
+ctl_daemon_reload(struct ctl *c, bool *running_out, struct err *e)
+{
+    json_t *result = NULL;
+    int rc;
+
+    *running_out = ctl_daemon_runs(c);
+    if (!*running_out)
+        return 0;
+    rc = ctl_call(c, "reload", NULL, &result, e);
+    json_decref(result);
+    return rc;
+}

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "account/account.h"
 #include "base/mem.h"
 #include "secrets/hash.h"
 #include "secrets/secrets.h"
@@ -37,14 +38,20 @@ local_password(struct adding *a, struct err *e)
     return 0;
 }
 
-/* "password_command" among the settings needs no password of ours. */
+/* Some sign-ins need no password of ours. */
 static bool
-has_command(const struct ctl *c)
+needs_no_password(const struct ctl *c)
 {
+    static const char *const starts[] = {"password_command=",
+                                         "auth=certificate"};
+
+    if (ctl_has(c, "--no-password"))
+        return true;
     for (unsigned i = 0; i < c->ngiven; i++)
-        if (strcmp(c->given[i].option->name, "--set") == 0 &&
-            strncmp(c->given[i].value, "password_command=", 17) == 0)
-            return true;
+        for (size_t k = 0; k < ARRAY_LEN(starts); k++)
+            if (strcmp(c->given[i].option->name, "--set") == 0 &&
+                slice_starts(slice_of(c->given[i].value), starts[k]))
+                return true;
     return false;
 }
 
@@ -182,22 +189,6 @@ block_append(struct adding *a, struct err *e)
     return rc;
 }
 
-/* A daemon that runs takes what was written; one that does not comes to it
- * when it starts. */
-static int
-daemon_reload(struct ctl *c, bool *running_out, struct err *e)
-{
-    json_t *result = NULL;
-    int rc;
-
-    *running_out = ctl_daemon_runs(c);
-    if (!*running_out)
-        return 0;
-    rc = ctl_call(c, "reload", NULL, &result, e);
-    json_decref(result);
-    return rc;
-}
-
 static void
 show_added(const json_t *o, FILE *to)
 {
@@ -234,8 +225,12 @@ ctl_cmd_account_add(struct ctl *c, struct err *e)
     if (settings_find(c->settings, a.name))
         return err_set(e, E_INPUT, "%.100s has an account \"%.60s\" already",
                        c->config, a.name);
+    if (account_erase_is_due(c->settings->state_dir, a.name))
+        return err_set(e, E_RETRY, "an account of this name is not wholly "
+                       "erased yet: sealpostctl account remove %.60s",
+                       a.name);
     /* Secrets first: an account without its password would start and fail. */
-    rc = (has_command(c) ? 0 : upstream_password(&a, e)) ||
+    rc = (needs_no_password(c) ? 0 : upstream_password(&a, e)) ||
          local_password(&a, e) || secrets_put(&a, e);
     if (rc == 0 && block_append(&a, e)) {
         if (ctl_rights_enter(c, NULL) == 0) {
@@ -245,7 +240,7 @@ ctl_cmd_account_add(struct ctl *c, struct err *e)
         ctl_rights_back();
         rc = -1;
     }
-    if (rc == 0 && daemon_reload(c, &running, e))
+    if (rc == 0 && ctl_daemon_reload(c, &running, e))
         rc = err_add(e, "the account is written, but the daemon did not "
                         "reload");
     if (rc == 0) {
@@ -342,7 +337,7 @@ ctl_cmd_account_password(struct ctl *c, struct err *e)
         rc = upstream_password(&a, e);
     if (rc == 0)
         rc = secrets_put(&a, e);
-    if (rc == 0 && daemon_reload(c, &running, e))
+    if (rc == 0 && ctl_daemon_reload(c, &running, e))
         rc = err_add(e, "the password is kept, but the daemon did not reload");
     if (rc == 0) {
         o = json_object();

@@ -52,16 +52,24 @@ values_json(const struct settings *s, const struct settings_account *a)
     return o;
 }
 
+/* In the table's order, each with its default and what is allowed. */
 static void
 show_values(const json_t *o, const char *indent, FILE *to)
 {
-    const char *name;
-    const json_t *value;
+    struct settings_entry entry;
 
-    json_object_foreach((json_t *)(uintptr_t)o, name, value) {
-        fprintf(to, "%s%s = ", indent, name);
-        ctl_put(to, slice_of(json_string_value(value)), false);
-        fputc('\n', to);
+    for (size_t i = 0; settings_entry_at(i, &entry); i++) {
+        const char *value =
+            json_string_value(json_object_get(o, entry.name));
+
+        if (!value)
+            continue;
+        fprintf(to, "%s%s = ", indent, entry.name);
+        ctl_put(to, slice_of(value), false);
+        fprintf(to, "\n%s    # ", indent);
+        if (entry.fallback && *entry.fallback)
+            fprintf(to, "default %s; ", entry.fallback);
+        fprintf(to, "%s\n", entry.allowed);
     }
 }
 

@@ -43,6 +43,7 @@ static const struct ctl_option add_options[] = {
     {"--user", "NAME", "sign-in name; else the address"},
     {"--ca-file", "FILE", "anchors for the server's certificate"},
     {"--password-stdin", NULL, "the Exchange password is a line of stdin"},
+    {"--no-password", NULL, "there is none to keep"},
     {"--local-password-stdin", NULL, "and the local one the next line"},
     {"--set", "NAME=VALUE", "any setting of the account; may be repeated"},
     END};
@@ -59,6 +60,9 @@ static const struct ctl_option import_options[] = {
 static const struct ctl_option cert_options[] = {
     {"--address", "ADDRESS", "whom it is used for"}, END};
 
+static const struct ctl_option remove_options[] = {
+    {"--yes", NULL, "do not ask"}, END};
+
 const struct ctl_command ctl_commands[] = {
     {"account add", "NAME", 1, 1, add_options,
      "adds an account to the configuration", ctl_cmd_account_add},
@@ -66,6 +70,9 @@ const struct ctl_command ctl_commands[] = {
      ctl_cmd_account_list},
     {"account password", "NAME", 1, 1, password_options,
      "keeps a new password", ctl_cmd_account_password},
+    {"account remove", "NAME", 1, 1, remove_options,
+     "removes an account and all that is kept of it here",
+     ctl_cmd_account_remove},
     {"cert accept", "ACCOUNT FINGERPRINT", 2, 2, NULL,
      "uses a certificate that waits", ctl_cmd_cert_accept},
     {"cert add", "ACCOUNT FILE", 2, 2, cert_options,

@@ -161,3 +161,18 @@ ctl_ask(const char *prompt, const char *remedy, struct secret *out,
     mem_wipe(line, sizeof line);
     return n < 0 ? err_set(e, E_INPUT, "no password was given") : 0;
 }
+
+bool
+ctl_confirm(const char *prompt, const char *word)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    char line[1024];
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    dprintf(fd, "%s: ", prompt);
+    n = tty_line(fd, line, sizeof line);
+    close(fd);
+    return n >= 0 && slice_is(slice_make(line, (size_t)n), word);
+}

@@ -9,6 +9,7 @@ libsp_ctl_a_SOURCES = \
 	src/ctl/cmd_key.c \
 	src/ctl/cmd_mime.c \
 	src/ctl/cmd_queue.c \
+	src/ctl/cmd_remove.c \
 	src/ctl/cmd_smime_open.c \
 	src/ctl/cmd_smime_seal.c \
 	src/ctl/cmd_status.c \
@@ -29,8 +30,15 @@ TESTS += tests/unit/test_ctl
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
 tests_unit_test_ctl_LDADD = libsp_test.a libsp_ctl.a $(LINK_6)
 
+TESTS += tests/unit/test_ctl_manual.sh
+EXTRA_DIST += tests/unit/test_ctl_manual.sh
+
 # The vectors through the real program: ours, and those of others where they
 # lie beside the tree.
 TESTS += tests/vectors/mime_vectors.py tests/vectors/smime_vectors.py
 EXTRA_DIST += tests/vectors/mime_vectors.py tests/vectors/smime_vectors.py \
 	tests/vectors/vectorlib.py tests/data/mime
+
+# As a person uses it, with a daemon and without one; no server.
+TESTS += tests/e2e/ctl.py
+EXTRA_DIST += tests/e2e/ctl.py

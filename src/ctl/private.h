@@ -92,6 +92,8 @@ int ctl_secret_file(const char *path, struct secret *out, struct err *e);
 int ctl_ask(const char *prompt, const char *remedy, struct secret *out,
             struct err *e);
 bool ctl_has_terminal(void);
+/* Does the person type this word? false without a terminal too. */
+bool ctl_confirm(const char *prompt, const char *word);
 
 /* ---- print.c ---- */
 
@@ -144,6 +146,9 @@ int ctl_call_rows(struct ctl *, const char *command, struct json_t *args_take,
                   struct json_t **rows_out, struct err *e);
 /* Does a daemon listen on the control socket? */
 bool ctl_daemon_runs(struct ctl *);
+/* A daemon that runs takes what was written; one that does not comes to it
+ * when it starts. */
+int ctl_daemon_reload(struct ctl *, bool *running_out, struct err *e);
 
 /* ---- alone.c ---- */
 
@@ -151,6 +156,9 @@ bool ctl_daemon_runs(struct ctl *);
  * runs it. */
 int ctl_alone(struct ctl *, const char *account, struct slice request,
               struct buf *answer_out, struct err *e);
+
+/* The lock of the state as a daemon takes it: a descriptor to close, or -1. */
+int ctl_state_lock(const struct settings *, struct err *e);
 
 /* ---- rights.c ---- */
 
@@ -175,6 +183,7 @@ int ctl_cmd_config_show(struct ctl *, struct err *e);
 int ctl_cmd_account_add(struct ctl *, struct err *e);
 int ctl_cmd_account_list(struct ctl *, struct err *e);
 int ctl_cmd_account_password(struct ctl *, struct err *e);
+int ctl_cmd_account_remove(struct ctl *, struct err *e);
 int ctl_cmd_cert_accept(struct ctl *, struct err *e);
 int ctl_cmd_cert_add(struct ctl *, struct err *e);
 int ctl_cmd_cert_list(struct ctl *, struct err *e);

@@ -224,6 +224,13 @@ eas_set_password(struct eas *eas, const struct secret *password)
     eas_go(eas);
 }
 
+bool
+eas_password_is(const struct eas *eas, const struct secret *password)
+{
+    return eas->auth.has_password &&
+           secret_is(&eas->auth.secret, password->data, password->len);
+}
+
 void
 eas_wake(struct eas *eas)
 {

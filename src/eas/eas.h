@@ -94,6 +94,8 @@ void eas_free(struct eas **);
 /* Signs in; starts a stopped account again. Copies the secret, which is not
  * used with AUTH_CERTIFICATE. */
 void eas_set_password(struct eas *, const struct secret *password);
+/* Is it the one that eas_set_password() was given? */
+bool eas_password_is(const struct eas *, const struct secret *password);
 /* Something changed (network back, a person asked): forget back-offs. */
 void eas_wake(struct eas *);
 

@@ -334,7 +334,7 @@ command_start(struct imap_client *c)
     if (rc)
         imap_command_end(cmd, &e);
     else
-        cmd->def->run(cmd);
+        imap_command_run(cmd);
 }
 
 static void

@@ -10,8 +10,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "imap/private.h"
+#include "store/folder.h"
+#include "sync/sync.h"
 
 #define ARG imap_parse_one_mailbox
+#define FOLDERS IMAP_CMD_FOLDERS
 
 static const struct imap_command_def commands[] = {
     {"CAPABILITY", IMAP_IN_ANY, 0, NULL, imap_cmd_capability},
@@ -24,17 +27,17 @@ static const struct imap_command_def commands[] = {
     {"AUTHENTICATE", IMAP_IN_FRESH, IMAP_CMD_SECRET, imap_args_authenticate,
      imap_cmd_authenticate},
     {"ENABLE", IMAP_IN_AUTH, 0, imap_args_enable, imap_cmd_enable},
-    {"SELECT", IMAP_IN_AUTH, 0, ARG, imap_cmd_select},
-    {"EXAMINE", IMAP_IN_AUTH, 0, ARG, imap_cmd_select},
-    {"CREATE", IMAP_IN_AUTH, 0, ARG, imap_cmd_create},
-    {"DELETE", IMAP_IN_AUTH, 0, ARG, imap_cmd_delete},
-    {"RENAME", IMAP_IN_AUTH, 0, imap_args_rename, imap_cmd_rename},
-    {"SUBSCRIBE", IMAP_IN_AUTH, 0, ARG, imap_cmd_subscribe},
-    {"UNSUBSCRIBE", IMAP_IN_AUTH, 0, ARG, imap_cmd_subscribe},
-    {"LIST", IMAP_IN_AUTH, 0, imap_parse_list, imap_cmd_list},
-    {"LSUB", IMAP_IN_AUTH, 0, imap_parse_list, imap_cmd_list},
+    {"SELECT", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_select},
+    {"EXAMINE", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_select},
+    {"CREATE", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_create},
+    {"DELETE", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_delete},
+    {"RENAME", IMAP_IN_AUTH, FOLDERS, imap_args_rename, imap_cmd_rename},
+    {"SUBSCRIBE", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_subscribe},
+    {"UNSUBSCRIBE", IMAP_IN_AUTH, FOLDERS, ARG, imap_cmd_subscribe},
+    {"LIST", IMAP_IN_AUTH, FOLDERS, imap_parse_list, imap_cmd_list},
+    {"LSUB", IMAP_IN_AUTH, FOLDERS, imap_parse_list, imap_cmd_list},
     {"NAMESPACE", IMAP_IN_AUTH, 0, NULL, imap_cmd_namespace},
-    {"STATUS", IMAP_IN_AUTH, 0, imap_args_status, imap_cmd_status},
+    {"STATUS", IMAP_IN_AUTH, FOLDERS, imap_args_status, imap_cmd_status},
     {"APPEND", IMAP_IN_AUTH, 0, imap_parse_append, imap_cmd_append},
     {"IDLE", IMAP_IN_AUTH, 0, NULL, imap_cmd_idle},
     {"CHECK", IMAP_IN_SELECTED, 0, NULL, imap_cmd_noop},
@@ -112,6 +115,32 @@ imap_command_parse(struct imap_command *cmd, char *text, size_t n,
 }
 
 /* ---- running and ending ---- */
+
+static void
+on_folders(void *arg, const struct err *err)
+{
+    struct imap_command *cmd = arg;
+
+    if (err)
+        imap_command_end(cmd, err);
+    else
+        cmd->def->run(cmd);
+}
+
+void
+imap_command_run(struct imap_command *cmd)
+{
+    struct imap_client *c = cmd->client;
+
+    /* An account that was just added: to a client "no INBOX" or an empty
+     * list would be a mailbox that lost everything. */
+    if ((cmd->def->flags & IMAP_CMD_FOLDERS) &&
+        !store_folder_next(imap_store(c), NULL))
+        op_hold(&cmd->op, sync_wait_ready(account_sync(c->account), 0,
+                                          on_folders, cmd));
+    else
+        cmd->def->run(cmd);
+}
 
 static void
 on_flow_end(void *self, const struct err *err)

@@ -32,6 +32,7 @@ enum imap_state {
 #define IMAP_CMD_UID 1u       /* has a UID form */
 #define IMAP_CMD_KEEP 2u      /* no EXPUNGE while it runs without UID */
 #define IMAP_CMD_SECRET 4u    /* its arguments are never logged */
+#define IMAP_CMD_FOLDERS 8u   /* names mailboxes: waits for the first list */
 
 struct imap_command_def {
     const char *name;
@@ -69,6 +70,8 @@ const struct imap_command_def *imap_command_find(struct slice name);
  * may change. */
 int imap_command_parse(struct imap_command *, char *text, size_t n,
                        struct err *e);
+/* Runs it; what names mailboxes waits until there are any. */
+void imap_command_run(struct imap_command *);
 /* Runs steps with the command as `self`; ends it after them. */
 void imap_command_flow(struct imap_command *, flow_step_fn *const *steps);
 /* Tagged OK, or the error's NO or BAD, and what it may tell before that. Frees

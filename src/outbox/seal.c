@@ -308,7 +308,9 @@ changes_envelope(struct copy_job *j, const struct outbox_envelope *env,
     struct buf bcc = BUF_INIT(FIELD_MAX);
 
     if (c->hidden) {
-        change_text(j, "To", "To: undisclosed-recipients:;\r\n");
+        /* Bcc alone (SMIME.md S5): a real server was seen to refuse a mail
+         * whose To is an empty group. */
+        change_text(j, "To", "");
         change_text(j, "Cc", "");
         change_text(j, "Resent-*", "");
         outbox_envelope_bcc(&c->only, 1, &bcc);

@@ -262,6 +262,57 @@ on_folders(struct asked *a)
     free(user);
 }
 
+static json_t *
+categories_of(const struct message *m)
+{
+    struct slice rest = slice_of(m->category_lines), line;
+    json_t *list = json_array();
+
+    while (slice_next(&rest, '\n', &line))
+        if (line.n)
+            json_array_append_new(list, json_stringn(line.p, line.n));
+    return list;
+}
+
+/* What a Maildir does not show: ids, categories, the last verb. A line per
+ * message. */
+static void
+on_messages(struct asked *a)
+{
+    char *user = query_value(a, "user"), *folder = query_value(a, "folder");
+    struct user *u = user ? mailroot_user(a->sandbox->mail, user) : NULL;
+    struct folder *f = u ? tree_find_path(u, folder ? folder : "INBOX") : NULL;
+    struct buf b = BUF_INIT(LOG_MAX);
+    char id[32];
+
+    for (uint32_t i = 0; f && i < f->count; i++) {
+        struct message *m = f->list[i];
+        json_t *o;
+        char *line;
+
+        if (m->gone)
+            continue;
+        snprintf(id, sizeof id, "%u:%u", f->id, m->uid);
+        o = json_pack("{s:s, s:s, s:b, s:b, s:i, s:I, s:o}", "id", id, "file",
+                      m->name, "read", (int)!!(m->flags & MAIL_SEEN), "flagged",
+                      (int)!!(m->flags & MAIL_FLAGGED), "verb", m->last_verb,
+                      "received", (json_int_t)m->received, "categories",
+                      categories_of(m));
+        line = o ? json_dumps(o, JSON_COMPACT) : NULL;
+        if (line)
+            buf_addf(&b, "%s\n", line);
+        free(line);
+        json_decref(o);
+    }
+    if (f)
+        httpd_answer(a->http, 200, NULL, buf_slice(&b));
+    else
+        answer(a, 404, u ? "no such folder" : "no such user");
+    buf_clear(&b);
+    free(user);
+    free(folder);
+}
+
 static const struct {
     const char *method, *path;
     void (*run)(struct asked *);
@@ -270,7 +321,7 @@ static const struct {
     {"DELETE", "/mischief", on_mischief}, {"GET", "/log", on_log},
     {"DELETE", "/log", on_log},           {"POST", "/policy", on_policy},
     {"POST", "/versions", on_versions},   {"POST", "/reload", on_reload},
-    {"GET", "/folders", on_folders},
+    {"GET", "/folders", on_folders},      {"GET", "/messages", on_messages},
 };
 
 void

@@ -29,6 +29,7 @@ static const char *const trick_names[] = {
     [TRICK_NONE] = "",
     [TRICK_STATUS] = "status",
     [TRICK_RETRY_AFTER] = "retry-after",
+    [TRICK_THROTTLE] = "throttle",
     [TRICK_DROP_BEFORE] = "drop-before",
     [TRICK_DROP_AFTER] = "drop-after",
     [TRICK_RESET_KEY] = "reset-key",
@@ -180,6 +181,8 @@ corrupt(struct buf *body)
 
     for (size_t i = from; i < body->len && i < from + 16; i++)
         body->data[i] = (char)0xff;
+    /* The middle may be text, where any byte is as good as another; the end
+     * is the end of the root element. */
     if (body->len)
         body->data[body->len - 1] = 0x02; /* ENTITY */
 }
@@ -239,7 +242,11 @@ call_answer(struct call *c, enum answer how)
 static void
 call_refuse(struct call *c, int http_status, const char *header)
 {
-    const char *headers[] = {header, NULL};
+    const char *headers[] = {header,
+                             c->trick.kind == TRICK_THROTTLE
+                                 ? "X-MS-ASThrottle: CommandFrequency"
+                                 : NULL,
+                             NULL};
 
     record_add(c->sandbox->record, c, http_status, trick_names[c->trick.kind]);
     if (c->http)
@@ -433,6 +440,7 @@ trick_play(struct call *c)
                         : NULL);
         return true;
     case TRICK_RETRY_AFTER:
+    case TRICK_THROTTLE:
         snprintf(header, sizeof header, "Retry-After: %ld", c->trick.number);
         call_refuse(c, 503, header);
         return true;

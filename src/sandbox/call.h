@@ -45,6 +45,7 @@ struct trick {
         TRICK_NONE,
         TRICK_STATUS,      /* HTTP status */
         TRICK_RETRY_AFTER, /* 503 with Retry-After: number */
+        TRICK_THROTTLE,    /* the same with X-MS-ASThrottle */
         TRICK_DROP_BEFORE,
         TRICK_DROP_AFTER,
         TRICK_RESET_KEY,
@@ -169,6 +170,8 @@ struct people_found {
 unsigned people_find(struct sandbox *, const char *who,
                      struct people_found *out);
 void people_found_clear(struct people_found *);
+/* Addresses that begin with this, a line each. Yours. */
+char *people_suggest(struct sandbox *, const char *who);
 /* Members of a list, a line each; NULL: no such list. Yours. */
 char *people_list(struct sandbox *, const char *address);
 bool people_is_known(struct sandbox *, const char *address);

@@ -14,6 +14,7 @@
 struct wish {
     long retrieval; /* 1 none, 2 full, 3 mini */
     long max;
+    long ambiguous; /* suggestions */
 };
 
 /* MS-ASCMD 2.2.3.101: over the limit an address gets none, and the count
@@ -60,6 +61,29 @@ write_recipient(struct call *c, const struct people_found *f,
     wbxml_write_end(&c->w);
 }
 
+/* Names alone: certificates come for an exact address only
+ * (MS-ASCMD 2.2.3.177.12). */
+static void
+write_suggestions(struct call *c, struct slice to, unsigned count,
+                  const struct wish *w)
+{
+    char *all = people_suggest(c->sandbox, to.p);
+    struct slice rest = slice_of(all), line;
+    bool partial = (long)count > w->ambiguous;
+    long left = w->ambiguous;
+
+    wbxml_write_number(&c->w, RESOLVE_STATUS, partial ? 3 : 2);
+    wbxml_write_number(&c->w, RESOLVE_RECIPIENT_COUNT, count);
+    while (slice_next(&rest, '\n', &line) && line.n && left-- > 0) {
+        wbxml_write_start(&c->w, RESOLVE_RECIPIENT);
+        wbxml_write_text(&c->w, RESOLVE_TYPE, "1");
+        wbxml_write_slice(&c->w, RESOLVE_DISPLAY_NAME, line);
+        wbxml_write_slice(&c->w, RESOLVE_EMAIL_ADDRESS, line);
+        wbxml_write_end(&c->w);
+    }
+    free(all);
+}
+
 static void
 resolve_one(struct call *c, struct slice to, const struct wish *w)
 {
@@ -68,12 +92,12 @@ resolve_one(struct call *c, struct slice to, const struct wish *w)
 
     wbxml_write_start(&c->w, RESOLVE_RESPONSE);
     wbxml_write_slice(&c->w, RESOLVE_TO, to);
-    /* 2: ambiguous; the suggestions are left to another day, so none. */
-    wbxml_write_number(&c->w, RESOLVE_STATUS,
-                       count == 1  ? 1
-                       : count > 1 ? 2
-                                   : 4);
-    wbxml_write_number(&c->w, RESOLVE_RECIPIENT_COUNT, count == 1);
+    if (count > 1) {
+        write_suggestions(c, to, count, w);
+    } else {
+        wbxml_write_number(&c->w, RESOLVE_STATUS, count ? 1 : 4);
+        wbxml_write_number(&c->w, RESOLVE_RECIPIENT_COUNT, count);
+    }
     if (count == 1) {
         write_recipient(c, &f, w);
         people_found_clear(&f);
@@ -88,11 +112,13 @@ cmd_resolve(struct call *c)
     struct wish w = {
         .retrieval = wbxml_number(o, 1, RESOLVE_CERTIFICATE_RETRIEVAL, 0),
         .max = wbxml_number(o, LIMIT_DEFAULT, RESOLVE_MAX_CERTIFICATES, 0),
+        .ambiguous =
+            wbxml_number(o, LIMIT_DEFAULT, RESOLVE_MAX_AMBIGUOUS_RECIPIENTS, 0),
     };
-    long ambiguous = wbxml_number(o, 0, RESOLVE_MAX_AMBIGUOUS_RECIPIENTS, 0);
     const struct wbxml_node *n = wbxml_find(c->root, RESOLVE_TO, 0);
 
-    if (w.retrieval < 1 || w.retrieval > 3 || w.max > 9999 || ambiguous > 9999)
+    if (w.retrieval < 1 || w.retrieval > 3 || w.max > 9999 ||
+        w.ambiguous > 9999)
         return call_fail_why(c, 5, "a value of Options");
     call_start(c, 1);
     for (; n; n = wbxml_again(n))

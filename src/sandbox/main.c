@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "loop/httpd.h"
 #include "loop/loop.h"
 #include "sandbox/server.h"
@@ -18,9 +19,19 @@
 static const char usage[] =
     "usage: sealpost-sandbox --root DIR [--listen ADDRESS:PORT]\n"
     "       [--admin ADDRESS:PORT] [--cert FILE --key FILE]\n"
-    "       [--versions LIST] [--ping-adds] [-v]\n";
+    "       [--versions LIST] [--max-request BYTES] [--ping-adds] [-v]\n";
 
-enum { O_ROOT = 256, O_LISTEN, O_ADMIN, O_CERT, O_KEY, O_VERSIONS, O_ADDS };
+enum {
+    O_ROOT = 256,
+    O_LISTEN,
+    O_ADMIN,
+    O_CERT,
+    O_KEY,
+    O_VERSIONS,
+    O_MAX,
+    O_ADDS,
+    O_VERSION
+};
 
 static const struct option options[] = {
     {"root", required_argument, NULL, O_ROOT},
@@ -29,16 +40,26 @@ static const struct option options[] = {
     {"cert", required_argument, NULL, O_CERT},
     {"key", required_argument, NULL, O_KEY},
     {"versions", required_argument, NULL, O_VERSIONS},
+    {"max-request", required_argument, NULL, O_MAX},
+    {"version", no_argument, NULL, O_VERSION},
     {"ping-adds", no_argument, NULL, O_ADDS},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
+static int
+usage_wrong(void)
+{
+    fputs(usage, stderr);
+    return 3;
+}
+
 /* 0 go on, else the exit status + 1. */
 static int
 arguments_read(int argc, char **argv, struct sandbox_options *o)
 {
+    uint32_t bytes;
     int c;
 
     while ((c = getopt_long(argc, argv, "vh", options, NULL)) >= 0)
@@ -61,6 +82,14 @@ arguments_read(int argc, char **argv, struct sandbox_options *o)
         case O_VERSIONS:
             o->versions = optarg;
             break;
+        case O_MAX:
+            if (!slice_u32(slice_of(optarg), &bytes) || !bytes)
+                return usage_wrong();
+            o->max_request = bytes;
+            break;
+        case O_VERSION:
+            puts("sealpost-sandbox " PACKAGE_VERSION);
+            return 1;
         case O_ADDS:
             o->ping_adds = true;
             break;
@@ -71,13 +100,11 @@ arguments_read(int argc, char **argv, struct sandbox_options *o)
             fputs(usage, stdout);
             return 1;
         default:
-            fputs(usage, stderr);
-            return 3;
+            return usage_wrong();
         }
     if (o->root && optind == argc && !o->cert == !o->key)
         return 0;
-    fputs(usage, stderr);
-    return 3;
+    return usage_wrong();
 }
 
 static void

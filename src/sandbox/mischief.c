@@ -30,6 +30,7 @@ static const struct word {
 } words[] = {
     {"status", TRICK_STATUS, true, false},
     {"retry-after", TRICK_RETRY_AFTER, true, false},
+    {"throttle", TRICK_THROTTLE, true, false},
     {"drop-before", TRICK_DROP_BEFORE, false, false},
     {"drop-after", TRICK_DROP_AFTER, false, false},
     {"reset-key", TRICK_RESET_KEY, false, false},

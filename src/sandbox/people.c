@@ -135,25 +135,21 @@ list_take(struct sandbox *s, const char *members, struct people_found *out)
     }
 }
 
-/* Those whose address begins with the fragment; the last one in *name. */
-static unsigned
-fragment_count(struct sandbox *s, const char *who, char **name)
+/* Of the people directory, then of users without a file there. */
+char *
+people_suggest(struct sandbox *s, const char *who)
 {
     char *path = xasprintf("%s/people", mailroot_dir(s->mail));
+    struct buf out = BUF_INIT(FILE_MAX);
     DIR *d = opendir(path);
     struct dirent *entry;
     struct list *n, *after;
-    unsigned count = 0;
 
     while (d && (entry = readdir(d))) {
-        size_t len = strlen(entry->d_name);
+        struct slice name = slice_of(entry->d_name);
 
-        if (len < 5 || strcmp(entry->d_name + len - 4, ".pem") ||
-            !slice_istarts(slice_of(entry->d_name), who))
-            continue;
-        count++;
-        free(*name);
-        *name = xstrndup(entry->d_name, len - 4);
+        if (slice_ends(name, ".pem") && slice_istarts(name, who))
+            buf_addf(&out, "%.*s\n", (int)name.n - 4, name.p);
     }
     if (d)
         closedir(d);
@@ -163,13 +159,25 @@ fragment_count(struct sandbox *s, const char *who, char **name)
         struct user *u = LIST_OBJECT(n, struct user, node);
         char *pem = find_file(s, "people", u->address, ".pem");
 
-        if (!pem && slice_istarts(slice_of(u->address), who)) {
-            count++;
-            free(*name);
-            *name = xstrdup(u->address);
-        }
+        if (!pem && slice_istarts(slice_of(u->address), who))
+            buf_addf(&out, "%s\n", u->address);
         free(pem);
     }
+    return buf_take(&out, NULL);
+}
+
+/* How many, and the first of them. */
+static unsigned
+fragment_count(struct sandbox *s, const char *who, char **first)
+{
+    char *all = people_suggest(s, who);
+    struct slice rest = slice_of(all), line;
+    unsigned count = 0;
+
+    while (slice_next(&rest, '\n', &line))
+        if (line.n && count++ == 0)
+            *first = slice_dup(line);
+    free(all);
     return count;
 }
 

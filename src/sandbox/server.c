@@ -183,11 +183,13 @@ on_changed_soon(void *arg)
 
 /* "127.0.0.1:0" */
 static int
-listen_on(const char *where, struct tls_server *tls, httpd_handler_fn *handler,
-          struct sandbox *s, struct httpd **out, struct err *e)
+listen_on(const char *where, struct tls_server *tls, size_t max_body,
+          httpd_handler_fn *handler, struct sandbox *s, struct httpd **out,
+          struct err *e)
 {
     char *host = xstrdup(where), *colon = strrchr(host, ':'), *bare = host;
-    struct httpd_options opt = {.tls = tls, .max_clients = 2000};
+    struct httpd_options opt = {
+        .tls = tls, .max_clients = 2000, .max_body = max_body};
     uint32_t port;
     int rc;
 
@@ -240,8 +242,9 @@ sandbox_open(const struct sandbox_options *o, struct sandbox **out,
         err_set(e, E_INPUT, "--versions: %s is not understood", o->versions);
     else if (!mailroot_open(o->root, on_changed, s, &s->mail, e) &&
              !certificate_load(s, o, e) &&
-             !listen_on(o->listen, s->tls, on_request, s, &s->httpd, e) &&
-             !listen_on(o->admin, NULL, admin_handle, s, &s->admin, e)) {
+             !listen_on(o->listen, s->tls, o->max_request, on_request, s,
+                        &s->httpd, e) &&
+             !listen_on(o->admin, NULL, 0, admin_handle, s, &s->admin, e)) {
         *out = s;
         return 0;
     }

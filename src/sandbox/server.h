@@ -29,6 +29,7 @@ struct sandbox_options {
     const char *listen, *admin; /* "127.0.0.1:0" */
     const char *cert, *key;     /* NULL: made in root */
     const char *versions;       /* "14.1,16.1" */
+    size_t max_request;         /* bytes; 0: 64 MiB */
     bool ping_adds;             /* Ping wakes for arrivals only */
     bool verbose;
 };

@@ -30,8 +30,8 @@ static const struct special {
 } specials[] = {
     {"INBOX", "Inbox", 2},
     {"Drafts", "Drafts", 3},
-    {"Trash", "Deleted Items", 4},
-    {"Sent", "Sent Items", 5},
+    {"Trash", "Trash", 4},
+    {"Sent", "Sent", 5},
 };
 
 /* ---- names */

@@ -20,5 +20,10 @@ struct settings_pair {
 int settings_append_account(const char *path, const char *name,
                             const struct settings_pair *, size_t n,
                             struct err *e);
+/* Takes the block of this account out again, whoever wrote it; all else stays
+ * byte for byte. The result is loaded before it is written: E_INPUT, and the
+ * file as it was, when anything but this account would be another. E_MISSING
+ * when there is no such account. */
+int settings_remove_account(const char *path, const char *name, struct err *e);
 
 #endif

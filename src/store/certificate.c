@@ -112,6 +112,45 @@ store_cert_remove(struct store *s, const char *fingerprint, struct err *e)
 }
 
 int
+store_issuer_put(struct store *s, const char *fingerprint, struct slice der,
+                 struct err *e)
+{
+    if (store_begin(s, e))
+        return -1;
+    if (db_run(s->db, e,
+               "INSERT INTO issuer(fingerprint, der) VALUES(?, ?)"
+               " ON CONFLICT(fingerprint) DO NOTHING",
+               "sb", fingerprint, der) ||
+        db_run(s->db, e,
+               "DELETE FROM issuer WHERE id <= (SELECT id FROM issuer"
+               " ORDER BY id DESC LIMIT 1 OFFSET ?)",
+               "i", (int64_t)STORE_ISSUERS)) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, e);
+}
+
+int
+store_issuer_next(struct store *s, int64_t *after, struct arena *a,
+                  struct slice *der_out, struct err *e)
+{
+    sqlite3_stmt *q = db_query(s->db, e,
+                               "SELECT id, der FROM issuer"
+                               " WHERE ?1 = 0 OR id < ?1"
+                               " ORDER BY id DESC LIMIT 1",
+                               "i", *after);
+    int rc = q ? db_step(s->db, q, e) : -1;
+
+    if (rc != 1)
+        return rc;
+    *after = sqlite3_column_int64(q, 0);
+    *der_out = db_blob(q, 1, a);
+    db_done(q);
+    return 1;
+}
+
+int
 store_lookup_get(struct store *s, const char *address,
                  enum store_cert_source source, struct store_lookup *out,
                  struct err *e)

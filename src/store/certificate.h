@@ -40,6 +40,16 @@ int store_cert_set(struct store *, const char *fingerprint, bool candidate,
                    bool refused, struct err *e);
 int store_cert_remove(struct store *, const char *fingerprint, struct err *e);
 
+/* Certificates of authorities between people's and the anchors, as mail brought
+ * them: they help to build chains and are trusted for nothing. The newest
+ * STORE_ISSUERS are kept. */
+#define STORE_ISSUERS 500
+int store_issuer_put(struct store *, const char *fingerprint, struct slice der,
+                     struct err *e);
+/* Newest first; *after_row starts at 0. 1, 0, -1. */
+int store_issuer_next(struct store *, int64_t *after_row, struct arena *,
+                      struct slice *der_out, struct err *e);
+
 /* When a source was last asked about an address and what it said. */
 struct store_lookup {
     int64_t when;

@@ -296,6 +296,19 @@ store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
 }
 
 int
+store_message_missing_count(struct store *s, uint64_t *out, struct err *e)
+{
+    int64_t n = 0;
+
+    if (db_int(s->db, e, &n,
+               "SELECT count(*) FROM message WHERE body_state = 0"
+               " AND uid IS NOT NULL", "") < 0)
+        return -1;
+    *out = (uint64_t)n;
+    return 0;
+}
+
+int
 store_message_expunged(struct store *s, int64_t folder, uint64_t modseq,
                        uint32_t **uids, size_t *n, struct err *e)
 {

@@ -102,6 +102,8 @@ void store_snapshot_clear(struct store_snapshot *);
 /* Messages whose body is missing, newest first, at most `max` ids. */
 int store_message_missing(struct store *, size_t max, int64_t *ids_out,
                           size_t *n_out, struct err *e);
+/* How many a client can see whose body is missing; cheap. */
+int store_message_missing_count(struct store *, uint64_t *out, struct err *e);
 /* UIDs that left `folder` after `modseq`, ascending; heap. */
 int store_message_expunged(struct store *, int64_t folder, uint64_t modseq,
                            uint32_t **uids_out, size_t *n_out, struct err *e);

@@ -106,7 +106,9 @@ static const char version_1[] =
     "CREATE INDEX certificate_address ON certificate(address);"
     "CREATE TABLE lookup(address TEXT NOT NULL, source INTEGER NOT NULL,"
     " at INTEGER NOT NULL, found INTEGER NOT NULL,"
-    " PRIMARY KEY(address, source)) STRICT, WITHOUT ROWID;";
+    " PRIMARY KEY(address, source)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE issuer(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " fingerprint TEXT NOT NULL UNIQUE, der BLOB NOT NULL) STRICT;";
 
 /* versions[n] leads from n to n + 1. */
 static const char *const versions[STORE_SCHEMA] = {version_1};

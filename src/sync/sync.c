@@ -56,7 +56,7 @@ sync_free(struct sync **sp)
 
     if (!s)
         return;
-    sync_stop(s);
+    sync_stop(s, NULL);
     err_set(&e, E_CANCELED, "the account is closing");
     sync_tell_all(s, &e);
     LIST_EACH(&s->marks, n, after)
@@ -216,11 +216,12 @@ sync_start(struct sync *s)
 }
 
 void
-sync_stop(struct sync *s)
+sync_stop(struct sync *s, const struct err *why)
 {
     s->started = false;
     s->state = SYNC_STOPPED;
     s->pulling = 0;
+    /* The round does not live to tell its failure. */
     flow_cancel(&s->round);
     op_cancel(&s->ping);
     op_cancel(&s->bodies);
@@ -229,6 +230,10 @@ sync_stop(struct sync *s)
     loop_timer_stop(&s->retry);
     loop_timer_stop(&s->timed);
     loop_timer_stop(&s->bodies_retry);
+    if (!why)
+        return;
+    s->error = *why;
+    sync_tell_settled(s, why);
 }
 
 void
@@ -242,7 +247,6 @@ sync_status(const struct sync *s, struct sync_status *out)
 {
     const struct store_folder *f =
         s->pulling ? store_folder_get(s->store, s->pulling) : NULL;
-    int64_t n = 0;
 
     memset(out, 0, sizeof *out);
     out->state = s->state;
@@ -254,12 +258,5 @@ sync_status(const struct sync *s, struct sync_status *out)
         out->estimate = (uint64_t)f->estimate;
     }
     store_journal_count(s->store, &out->journal_open, NULL);
-    f = NULL;
-    while ((f = store_folder_next(s->store, f))) {
-        struct store_counts c;
-
-        if (store_folder_counts(s->store, f->id, &c, NULL) == 0)
-            n += c.missing_bodies;
-    }
-    out->bodies_missing = (uint64_t)n;
+    store_message_missing_count(s->store, &out->bodies_missing, NULL);
 }

@@ -31,15 +31,17 @@ void sync_set_filter(struct sync *, int filter);
 /* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;
  * errors are retried with back-off inside and shown in sync_status(). */
 void sync_start(struct sync *);
-void sync_stop(struct sync *);
+/* `why` (or NULL) is what waiters get, at once and later. */
+void sync_stop(struct sync *, const struct err *why);
 
 /* The journal has news (after STORE, MOVE, EXPUNGE). */
 void sync_push_soon(struct sync *);
 /* Somebody looks at this folder: SELECT, NOOP, STATUS. Collapses many calls
  * into one Sync in a few seconds. 0: the folder list. */
 void sync_pull_soon(struct sync *, int64_t folder);
-/* Done when the folder is READY (its first listing complete). E_RETRY when
- * that cannot be now, E_MISSING when the folder went. */
+/* Done when the folder is READY (its first listing complete); 0: when there
+ * are folders at all. E_RETRY when that cannot be now, E_MISSING when the
+ * folder went. */
 struct op *sync_wait_ready(struct sync *, int64_t folder, op_done_fn *done,
                            void *arg);
 /* Done when the journal is empty or what is left must wait; for tests, shut

@@ -92,6 +92,11 @@ sync_tell_ready(struct sync *s)
 
         if (w->kind != WAIT_READY)
             continue;
+        if (!w->folder) {
+            if (store_folder_next(s->store, NULL))
+                waiter_end(w, NULL);
+            continue;
+        }
         f = store_folder_get(s->store, w->folder);
         if (!f) {
             err_set(&e, E_MISSING, "the folder is gone");
@@ -144,12 +149,13 @@ sync_wait_ready(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
     const struct store_folder *f = store_folder_get(s->store, folder);
     struct err e;
 
-    if (f && (f->state == STORE_FOLDER_READY ||
-              f->state == STORE_FOLDER_RELISTING))
+    if (f ? f->state == STORE_FOLDER_READY ||
+                f->state == STORE_FOLDER_RELISTING
+          : !folder && store_folder_next(s->store, NULL))
         return op_decided(NULL, done, arg);
-    if (!f)
+    if (!f && folder)
         err_set(&e, E_MISSING, "the folder is gone");
-    if (!f || cannot_wait(s, &e))
+    if ((!f && folder) || cannot_wait(s, &e))
         return op_decided(&e, done, arg);
     sync_mark(s, folder);
     return waiter_new(s, WAIT_READY, folder, done, arg);

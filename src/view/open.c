@@ -337,6 +337,7 @@ on_body(void *arg, size_t index, int status, struct slice mime, bool truncated)
     struct open *o = arg;
 
     (void)index;
+    buf_reset(&o->raw);
     if (status == 1 && !truncated)
         o->fetched = buf_add_slice(&o->raw, mime) == 0;
     else
@@ -498,10 +499,17 @@ open_record(void *self)
 {
     struct open *o = self;
     struct err e;
+    int rc;
 
     if (o->recorded)
         return record_compare(o);
-    if (record_new(o, &e))
+    /* Somebody else may have opened it meanwhile, and told of it. */
+    rc = store_view_get(o->views->store, o->message, o->arena, &o->record, &e);
+    if (rc == 1 && !slice_eq(o->record.digest,
+                             slice_make(o->job->digest, 32)))
+        return flow_fail(&o->flow, E_RETRY,
+                         "the message was opened twice at one time");
+    if (rc < 0 || (rc == 0 && record_new(o, &e)))
         return flow_fail_err(&o->flow, &e);
     return FLOW_NEXT;
 }

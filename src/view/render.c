@@ -75,6 +75,10 @@ shown_clean(struct slice shown, const char *authserv_id, struct buf *out)
             rc = buf_add_slice(out, f.whole);
     }
     buf_clear(&room);
+    /* Text without any header: on top of it there is one now, which must not
+     * take the text in. */
+    if (rc == 0 && head == 0 && shown.n)
+        rc = buf_adds(out, "\r\n");
     return rc ? rc : buf_add_slice(out, slice_from(shown, used));
 }
 

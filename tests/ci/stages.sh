@@ -60,8 +60,18 @@ export builddir=$work/gcc
 e2e141() { take_tap 14.1 $python tests/e2e/suite.py sandbox:14.1; }
 e2e161() { take_tap 16.1 $python tests/e2e/suite.py sandbox:16.1; }
 badinput() { take_tap badinput ${root[@]+"${root[@]}"} $python tests/e2e/bad_input.py; }
-crash() { take_tap crash tests/crash/run; }
+crash() { take_tap crash tests/crash/run --seconds 240; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
-fuzz() { take_tap fuzz tests/fuzz/run "$work/fuzz"; }
+
+fuzz() {
+    local targets
+
+    step configure configured fuzz --enable-fuzzing CC=clang || return
+    targets=$(cd "$top" && ls tests/fuzz/fuzz_*.c)
+    # shellcheck disable=SC2086
+    step build make -C "$work/fuzz" -j"$jobs" ${targets//.c/} || return
+    srcdir=$top builddir=$work/fuzz take_tap fuzz tests/fuzz/run 6
+}
+
 bare() { step demo ${root[@]+"${root[@]}"} tests/bare trixie ./quickstart demo; }

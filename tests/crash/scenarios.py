@@ -23,6 +23,7 @@ class Scenario:
     name = ''
     secrets = []
     short_kinds = ['commit-before', 'commit-after', 'http-done']
+    never = []  # kinds that have nothing to stop at here
     count = 12
 
     def begin(self):
@@ -163,6 +164,7 @@ class FirstSync(Scenario):
 
 class FlagChange(Scenario):
     name = 'flag'
+    never = ['write', 'rename']
 
     def act(self, lab):
         seen = self.note(lab)
@@ -206,6 +208,7 @@ class FlagChange(Scenario):
 
 class Move(Scenario):
     name = 'move'
+    never = ['write', 'rename']
     moved = ('c05', 'c06')
 
     def move(self, lab):

@@ -400,9 +400,6 @@ def change_conf(path, setting):
 
 
 def lab_start(lab, script):
-    # The directory gives certificates without those between them and the root.
-    change_conf(lab.conf, "trust = {'%s', '%s'}" % (
-        lab.pki.anchor, lab.pki.path('issuing/ca.crt')))
     for setting in script.sets:
         change_conf(lab.conf, setting)
     for words in script.accounts:

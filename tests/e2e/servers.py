@@ -32,11 +32,10 @@ def address(user):
 class Item:
     """A message as the server has it. key: how to find it there again."""
 
-    def __init__(self, key, raw, flags, keywords=()):
+    def __init__(self, key, raw, flags):
         self.key = key
         self.raw = crlf(raw)
         self.flags = flags
-        self.keywords = set(keywords)
 
     def header(self, name):
         """The unfolded value of the first such field, or None."""
@@ -68,10 +67,11 @@ class Sandbox:
     ping_s = 5            # how late a Ping may tell of new mail
     slow = 1              # waits are this much longer
 
-    def __init__(self, lab, version=None):
+    def __init__(self, lab, version=None, name='server'):
         self.lab = lab
         self.version = version
-        self.root = os.path.join(lab.dir, 'server')
+        self.root = os.path.join(lab.dir, name)
+        self.log_name = 'sandbox' if name == 'server' else name
         self.process = None
         self.users = {}
         self.port = 0
@@ -107,13 +107,14 @@ class Sandbox:
 
     def start(self):
         """Also after a stop: on the same ports, so that the URL stays."""
-        command = [proc.program('sealpost-sandbox'), '--root', self.root,
+        command = [proc.program('sealpost-sandbox'), '-v', '--root',
+                   self.root,
                    '--listen', '127.0.0.1:%d' % self.port,
                    '--admin', '127.0.0.1:%d' % self.admin_port]
         if self.version:
             command += ['--versions', self.version]
         command += list(self.tls)
-        self.process = proc.Process('sandbox', command, self.lab.dir,
+        self.process = proc.Process(self.log_name, command, self.lab.dir,
                                     stdout=subprocess.PIPE)
         line = self.process.first_line(20)
         told = json.loads(line)
@@ -198,12 +199,27 @@ class Sandbox:
                     return self.items(user, folder)  # renamed under us
                 out.append(Item(name, raw,
                                 {LETTERS[x] for x in letters
-                                 if x in LETTERS},
-                                self._categories(name)))
+                                 if x in LETTERS}))
         return out
 
-    def _categories(self, name):
-        return ()
+    def keywords(self, user, item):
+        """Its Categories. A Maildir cannot hold them, so the sandbox keeps
+        them in DIR/state: a line per message, the last one counts; fields
+        are parted by tabs, the 4th is the file's name, the 15th the
+        Categories, a line each."""
+        base = os.path.basename(item.key).partition(':2,')[0]
+        out = ''
+        for path, _, names in os.walk(os.path.join(self.root, 'state')):
+            for name in names:
+                if not name.startswith('folder-'):
+                    continue
+                with open(os.path.join(path, name)) as f:
+                    for line in f:
+                        field = line.rstrip('\n').split('\t')
+                        if len(field) > 14 and field[1] == '0' \
+                                and field[3].partition(':2,')[0] == base:
+                            out = field[14]
+        return {x for x in out.split('\\n') if x}
 
     def folders(self, user):
         root = os.path.join(self.root, address(user))
@@ -212,7 +228,8 @@ class Sandbox:
             if os.path.basename(path) in ('cur', 'new', 'tmp'):
                 dirs[:] = []
             elif 'cur' in dirs:
-                out.add(os.path.relpath(path, root))
+                name = os.path.relpath(path, root)
+                out.add(name)
         return out
 
     def set_flags(self, user, item, add=(), remove=(), folder='INBOX'):
@@ -251,6 +268,7 @@ class Sogo:
 
     def add_user(self, user, certificates=()):
         self.users.add(user)
+        self._empty(user)
 
     def publish(self, user, certificates):
         raise RuntimeError('SOGo has no certificates of recipients')
@@ -267,8 +285,6 @@ class Sogo:
         self.ca = os.path.join(self.state, 'smime/ca.crt')
         if not os.path.exists(self.ca):
             raise RuntimeError('no SOGo lab in SOGO_LAB=%r' % self.state)
-        for user in self.users:
-            self._empty(user)
 
     def stop(self):
         for c in self.conns.values():
@@ -314,9 +330,11 @@ class Sogo:
         out = []
         for uid, d in sorted(c.all('(UID FLAGS BODY.PEEK[])').items()):
             flags = {f for f in d['FLAGS'] if f.startswith('\\')}
-            out.append(Item(uid, d['BODY[]'], flags - {'\\Recent'},
-                            d['FLAGS'] - flags))
+            out.append(Item(uid, d['BODY[]'], flags - {'\\Recent'}))
         return out
+
+    def keywords(self, user, item):
+        return None  # it does not keep Categories as IMAP keywords
 
     def folders(self, user):
         return set(self._imap(user).folders())

@@ -34,6 +34,7 @@ class Suite:
         self.mails = {m.ident: m for m in mails.mailbox(lab.pki, count)}
         self.uid_of = {}
         self.serial = 0
+        self.taken = set()
 
     def message(self, to, subject, body='Hello.\r\n', extra=''):
         """A submission of Alice's, and its Message-ID."""
@@ -120,6 +121,7 @@ def step_folder_list(s):
          'names of folders')
     for use, name in (('\\Sent', 'Sent'), ('\\Trash', 'Trash'),
                       ('\\Drafts', 'Drafts')):
+        name = name
         check(use in got[name], '%s lacks %s: %s', name, use, got[name])
     imap.logout()
     return '%d folders as at the server, with their uses: %s' % (
@@ -166,6 +168,7 @@ def step_every_byte(s):
     got = imap.all('(UID RFC822.SIZE BODY.PEEK[])')
     items = {i.header('X-Test-Id'): i for i in s.server.items('bob')}
     exact = opened = altered = 0
+    wrong = []
     for ident, m in sorted(s.mails.items()):
         view = got[s.uid_of[ident]]['BODY[]']
         same(len(view), got[s.uid_of[ident]]['RFC822.SIZE'],
@@ -183,12 +186,15 @@ def step_every_byte(s):
         if m.shape == 'forged_results':
             check(b'X-Sealpost-SMIME' not in rest, 'a forged field stayed')
             raw = re.sub(rb'(?m)^X-Sealpost-SMIME:[^\n]*\n', b'', raw)
-        if m.odd and not s.server.exact:
-            altered += rest != raw
-            continue
-        same(rest, raw, 'the bytes of %s (%s)' % (ident, m.shape))
-        exact += 1
+        if rest == raw:
+            exact += 1
+        elif m.odd and not s.server.exact:
+            altered += 1
+        else:
+            wrong.append('%s (%s): %r instead of %r' % (
+                ident, m.shape, rest[:300], raw[:300]))
     imap.logout()
+    check(not wrong, '%d mails differ: %s', len(wrong), '; '.join(wrong))
     return '%d mails byte for byte as at the server, %d opened, sizes told ' \
            'are true%s' % (exact, opened, ', %d altered by the server'
                            % altered if altered else '')
@@ -249,14 +255,20 @@ def step_new_mail_wakes_IDLE(s):
         before + 1, took)
 
 
-def _plain_ones(s, n):
-    return [i for i, m in sorted(s.mails.items())
-            if m.shape == 'plain' and not m.flags][:n]
+def _take(s, n):
+    """Ordinary mails of INBOX, each given out once."""
+    out = [i for i, m in sorted(s.mails.items())
+           if i in s.uid_of and i not in s.taken and not m.odd
+           and m.verdict == 'none' and not m.inside and not m.flags
+           and i[0] == 'm'][:n]
+    check(len(out) == n, 'too few mails: --count is too small')
+    s.taken.update(out)
+    return out
 
 
 def step_read_and_flag_upwards(s):
     imap = s.lab.imap('bob', 'INBOX')
-    a, b = _plain_ones(s, 2)
+    a, b = _take(s, 2)
     imap.store(s.uid_of[a], '+', ['\\Seen', '\\Flagged'])
     imap.store(s.uid_of[b], '+', ['\\Seen'])
 
@@ -276,7 +288,7 @@ def step_read_and_flag_upwards(s):
 
 def step_read_and_flag_downwards(s):
     imap = s.lab.imap('bob', 'INBOX')
-    a, b = _plain_ones(s, 4)[2:4]
+    a, b = _take(s, 2)
     s.server.set_flags('bob', s.at_server('bob', a)[0], ['\\Flagged'])
     s.server.set_flags('bob', s.at_server('bob', b)[0], ['\\Seen'])
 
@@ -295,12 +307,12 @@ def step_read_and_flag_downwards(s):
 def step_keywords(s):
     """Keywords are Categories; they survive a restart."""
     imap = s.lab.imap('bob', 'INBOX')
-    a = _plain_ones(s, 1)[0]
+    a = _take(s, 1)[0]
     imap.store(s.uid_of[a], '+', ['Urgent', 'Later'])
     imap.store(s.uid_of[a], '-', ['Later'])
     if s.server.exact:
-        s.lab.wait_for(lambda: s.at_server('bob', a)[0].keywords
-                       == {'Urgent'}, 10, 'the category at the server')
+        s.lab.wait_for(lambda: s.server.keywords('bob', s.at_server(
+            'bob', a)[0]) == {'Urgent'}, 10, 'the category at the server')
     got = imap.uid_fetch(s.uid_of[a], '(UID FLAGS)')[s.uid_of[a]]['FLAGS']
     check('Urgent' in got and 'Later' not in got, 'flags %s', got)
     imap.logout()
@@ -310,7 +322,7 @@ def step_keywords(s):
 
 def step_move(s):
     imap = s.lab.imap('bob', 'INBOX')
-    a = [i for i, m in s.mails.items() if m.shape == 'utf8_qp'][0]
+    a = _take(s, 1)[0]
     raw = s.at_server('bob', a)[0].raw
     view = imap.body(s.uid_of[a])
     pairs = imap.move(s.uid_of[a], 'Trash')
@@ -333,8 +345,7 @@ def step_move(s):
 
 def step_moved_and_deleted_elsewhere(s):
     imap = s.lab.imap('bob', 'INBOX')
-    a, b = [i for i, m in sorted(s.mails.items())
-            if m.shape == 'mime_plain'][:2]
+    a, b = _take(s, 2)
     s.server.remove('bob', s.at_server('bob', a)[0])
     s.server.move('bob', s.at_server('bob', b)[0], 'INBOX', 'Trash')
 
@@ -356,7 +367,7 @@ def step_moved_and_deleted_elsewhere(s):
 def step_delete(s):
     """EXPUNGE moves to the trash; EXPUNGE there is for good."""
     imap = s.lab.imap('bob', 'INBOX')
-    a = [i for i, m in sorted(s.mails.items()) if m.shape == 'flowed'][0]
+    a = _take(s, 1)[0]
     imap.store(s.uid_of[a], '+', ['\\Deleted'])
     imap.command('UID EXPUNGE %d' % s.uid_of[a])
     check(s.uid_of[a] not in imap.search('ALL'), 'still there')
@@ -512,7 +523,7 @@ def step_refused_without_certificate(s):
 def step_bcc(s):
     """The hidden one gets an own encryption; nobody else sees it."""
     _know_certificate(s, 'alice', 'carol-enc', 'carol')
-    raw, ident = s.message('bob@example.test', 'Hidden', 'Bcc to Carol.\r\n',
+    raw, ident = s.message('bob@example.test', 'Hidden', 'For two.\r\n',
                            'Bcc: carol@example.test\r\n'
                            'X-Sealpost: sign=yes; encrypt=yes\r\n')
     sent = len(s.server.items('alice', 'Sent'))
@@ -530,7 +541,7 @@ def step_bcc(s):
           'Carol\'s Bcc')
     imap = s.lab.imap('carol', 'INBOX')
     view = imap.body(s.told(imap, ident))
-    check(b'Bcc to Carol.' in view, 'Carol cannot read it')
+    check(b'For two.' in view, 'Carol cannot read it')
     same(s.result(view), 'pass', 'smime= at Carol\'s reader')
     imap.logout()
     s.lab.wait_for(lambda: len(s.server.items('alice', 'Sent')) > sent, 15,
@@ -558,6 +569,9 @@ def step_envelope_and_headers_agree(s):
 def step_nothing_changes_by_a_restart(s):
     imap = s.lab.imap('bob', 'INBOX')
     items = '(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])'
+    count = len(s.server.items('bob'))
+    s.lab.wait_for(lambda: (imap.command('NOOP'), len(imap.search('ALL'))
+                            == count)[1], 15, 'all mail at the reader', 0.3)
     before = imap.all(items)
     validity = imap.selected['UIDVALIDITY']
     same(validity, s.validity, 'UIDVALIDITY')
@@ -608,11 +622,11 @@ def prepare(lab, suite):
     lab.add_account('carol', ['sign=always', 'encrypt=always'])
 
 
-def main():
+def main(argv=None):
     p = argparse.ArgumentParser()
     p.add_argument('backend', nargs='?', default='sandbox:16.1')
     p.add_argument('--count', type=int, default=300)
-    args = p.parse_args()
+    args = p.parse_args(argv)
     tap = Tap('end-to-end suite against ' + args.backend)
     with Lab('suite', args.backend) as lab:
         suite = Suite(lab, args.count)
@@ -620,9 +634,7 @@ def main():
         tap.run(STEPS, suite)
         lab.failed |= tap.failed > 0
         status = tap.end()
-        if status:
-            sys.exit(status)
-    return 0
+    return status
 
 
 if __name__ == '__main__':

@@ -42,6 +42,7 @@ def http_statuses(box):
             ('status:403', 403, None), ('449', 449, None),
             ('status:503', 503, None),
             ('retry-after:7', 503, 'Retry-After'),
+            ('throttle:7', 503, 'X-MS-ASThrottle'),
             ('451:https://other.test/x', 451, 'X-MS-Location')):
         box.mischief(do, ALICE, 'FolderSync')
         same(status(c), (http, None))
@@ -366,10 +367,24 @@ def a_torn_index_is_repaired(box):
 
 
 @test
+def requests_have_a_limit(box):
+    with Sandbox(USERS, args=['--max-request', '20000']) as small:
+        c = small.client(ALICE)
+        same(status(c), (200, '1'))
+        try:
+            c.send(RAW + b'x' * 20000, 'large')
+            same(c.http, 413)
+        except OSError:
+            pass        # it stopped reading
+        same(small.files(ALICE, 'Sent'), [])
+
+
+@test
 def nonsense_on_the_command_line(box):
     import subprocess
     for args in (['--nonsense'], [], ['--root', box.root, '--versions', '3'],
                  ['--root', box.root, '--listen', 'here'],
+                 ['--root', box.root, '--max-request', 'all'],
                  ['--root', '/nonexistent/place']):
         done = subprocess.run([box.program] + args, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)

@@ -42,8 +42,8 @@ def special_folders_have_their_types(box):
     root = c.post('FolderSync', '<FolderSync><SyncKey>0</SyncKey></FolderSync>')
     types = {a.value('DisplayName'): a.value('Type')
              for a in root.findall('Changes/Add')}
-    same(types, {'Inbox': '2', 'Drafts': '3', 'Deleted Items': '4',
-                 'Sent Items': '5'})
+    same(types, {'Inbox': '2', 'Drafts': '3', 'Trash': '4',
+                 'Sent': '5'})
 
 
 @test
@@ -201,7 +201,7 @@ def the_details_of_a_flag_are_kept(box):
 @test
 def deletes_move_unless_told_otherwise(box):
     c, other = ready(box, device='DEL1'), ready(box, device='DEL2')
-    inbox, trash = c.list['Inbox'], c.list['Deleted Items']
+    inbox, trash = c.list['Inbox'], c.list['Trash']
     soft, hard = (box.inject(ALICE, mail('del %d' % i)) for i in range(2))
     key, _ = c.all(inbox)
     key2, _ = other.all(inbox)
@@ -217,7 +217,7 @@ def deletes_move_unless_told_otherwise(box):
     answer = other.sync(inbox, key2)
     same(sorted(d.text for d in answer.findall('Commands/Delete/ServerId')),
          sorted([soft, hard]))
-    # In Deleted Items itself it is for good.
+    # In the trash itself it is for good.
     c.sync(trash, tkey, commands=delete % list(new)[0])
     same([f for f in box.files(ALICE, 'Trash')
           if b'del 0' in open(f, 'rb').read()], [])
@@ -337,7 +337,7 @@ def the_window_of_time_moves(box):
 def several_collections_and_only_those_with_news(box):
     c = ready(box, device='MANY1')
     keys = {n: c.all(i)[0] for n, i in c.list.items()
-            if n in ('Inbox', 'Drafts', 'Sent Items')}
+            if n in ('Inbox', 'Drafts', 'Sent')}
     box.inject(ALICE, mail('many'))
     box.inject(ALICE, mail('many'), 'Sent', flags='S')
     one = ('<Collection><SyncKey>%s</SyncKey><CollectionId>%s</CollectionId>'
@@ -347,7 +347,7 @@ def several_collections_and_only_those_with_news(box):
     got = {a.value('CollectionId'): a.value(
         'Commands/Add/ApplicationData/email:Read')
         for a in root.findall('Collections/Collection')}
-    same(got, {c.list['Inbox']: '0', c.list['Sent Items']: '1'})
+    same(got, {c.list['Inbox']: '0', c.list['Sent']: '1'})
     # An empty request is the last one again.
     same(c.post('Sync'), None)
     box.inject(ALICE, mail('many'))
@@ -418,7 +418,7 @@ def folders_are_made_renamed_and_deleted(box):
 @test
 def moved_items_are_told_on_both_sides(box):
     c = ready(box, device='MOVE1')
-    inbox, drafts = c.list['Inbox'], c.list['Sent Items']
+    inbox, drafts = c.list['Inbox'], c.list['Sent']
     item = box.inject(ALICE, mail('moved'), flags='SF')
     key, _ = c.all(inbox)
     dkey, _ = c.all(drafts)
@@ -584,6 +584,14 @@ def people_lists_and_certificates(box):
         '</ResolveRecipients>') % BOB)
     certs = root.find('Response/Recipient/Certificates')
     same((certs.value('Status'), certs.find('Certificate')), ('8', None))
+    xml = ('<ResolveRecipients><To>%s</To><Options><MaxAmbiguousRecipients>%d'
+           '</MaxAmbiguousRecipients></Options></ResolveRecipients>')
+    with open(os.path.join(box.root, 'people/bobby@other.test.pem'), 'w'):
+        pass
+    for most, status, shown in ((9, '2', 2), (1, '3', 1)):
+        got = c.post('ResolveRecipients', xml % ('bo', most)).find('Response')
+        same((got.value('Status'), got.value('RecipientCount'),
+              len(got.findall('Recipient'))), (status, '2', shown))
     before = {u: len(box.files(u)) for u in (ALICE, BOB)}
     same(c.send(mail(to='all@example.test'), 'list-1'), None)
     same({u: len(box.files(u)) - n for u, n in before.items()},
@@ -600,6 +608,65 @@ def who_am_i_by_version(box):
     same(root.value('UserInformation/Get/EmailAddresses/SMTPAddress')
          or root.value('UserInformation/Get/EmailAddresses/SmtpAddress'),
          ALICE)
+
+
+@test
+def a_ping_that_nobody_waits_for_is_forgotten(box):
+    import time
+    import wbxml
+    c = ready(box, device='LEFT1')
+    c.all(c.list['Inbox'])
+    xml = ('<Ping><HeartbeatInterval>60</HeartbeatInterval><Folders><Folder>'
+           '<Id>%s</Id><Class>Email</Class></Folder></Folders></Ping>'
+           % c.list['Inbox'])
+    link = c.connect()
+    link.request('POST', c.target('Ping'), wbxml.encode(xml), {
+        'Authorization': c.basic(), 'MS-ASProtocolVersion': '16.1',
+        'Content-Type': 'application/vnd.ms-sync.wbxml'})
+    time.sleep(0.2)
+    link.close()
+    box.inject(ALICE, mail('after the ping'))
+    same(c.post('Ping').value('Status'), '2')
+
+
+@test
+def a_new_ping_ends_the_one_before(box):
+    import threading
+    import time
+    c, again = ready(box, device='TWICE1'), box.client(ALICE, device='TWICE1')
+    c.all(c.list['Inbox'])
+    xml = ('<Ping><HeartbeatInterval>60</HeartbeatInterval><Folders><Folder>'
+           '<Id>%s</Id><Class>Email</Class></Folder></Folders></Ping>'
+           % c.list['Inbox'])
+    answers = []
+    threads = []
+    for one in (c, again):
+        threads.append(threading.Thread(
+            target=lambda o=one: answers.append(o.post('Ping', xml))))
+        threads[-1].start()
+        time.sleep(0.3)
+    threads[0].join(10)
+    same([a.value('Status') for a in answers], ['1'])
+    box.inject(ALICE, mail('both'))
+    threads[1].join(10)
+    same([a.value('Status') for a in answers], ['1', '2'])
+
+
+@test
+def what_a_maildir_cannot_show_is_told(box):
+    import json
+    c = ready(box, device='TOLD1')
+    item = box.inject(ALICE, mail('told'), flags='F')
+    key, _ = c.all(c.list['Inbox'])
+    c.sync(c.list['Inbox'], key, commands=change(
+        item, '<email:Categories><email:Category>Red</email:Category>'
+        '</email:Categories>'))
+    lines = [json.loads(x) for x in box.ask(
+        'GET', '/messages?user=%s&folder=INBOX' % ALICE)[1].splitlines()]
+    one, = [x for x in lines if x['id'] == item]
+    same((one['categories'], one['read'], one['flagged']),
+         (['Red'], False, True))
+    same(box.ask('GET', '/messages?user=x')[0], 404)
 
 
 @test
@@ -622,7 +689,7 @@ def deleted_items_are_emptied(box):
     root = c.post('ItemOperations', (
         '<ItemOperations><EmptyFolderContents><airsync:CollectionId>%s'
         '</airsync:CollectionId><Options><DeleteSubFolders/></Options>'
-        '</EmptyFolderContents></ItemOperations>') % c.list['Deleted Items'])
+        '</EmptyFolderContents></ItemOperations>') % c.list['Trash'])
     same(root.value('Response/EmptyFolderContents/Status'), '1')
     same(box.files(ALICE, 'Trash'), [])
     assert not os.path.exists(os.path.join(box.root, ALICE, 'Trash/Deep'))

@@ -214,6 +214,57 @@ learnt_from_mail(void)
     free(dir);
 }
 
+/* What a person's certificate needs on the way to the anchor is remembered
+ * from mail, and over a restart; it is trusted for nothing by itself. */
+static void
+issuers_remembered(void)
+{
+    char *dir = xasprintf("%s/issuers", test_dir());
+    struct store_config sc = {.dir = dir, .data_key = &key};
+    struct certs_config cc = {.anchors = anchors, .harvest = true};
+    unsigned char *der = NULL;
+    X509 *bob = cert("certs/bob-enc");
+    int n = bob ? i2d_X509(bob, &der) : 0;
+    struct slice bytes = slice_make(der, n > 0 ? (size_t)n : 0);
+    struct certs_judgment j;
+    struct smime_report r;
+    struct certs *cs;
+    struct err e = {0};
+    char fp[65];
+
+    REQUIRE(store_open(&sc, &cc.store, &e) == 0);
+    cs = certs_new(&cc);
+    certs_judge_der(cs, bytes, "bob@example.test", AT, false, &j);
+    CHECK_INT(j.why, CERTS_UNTRUSTED);
+    open_file("t07-dual-use.eml", &r);
+    CHECK_INT(certs_learn(cs, &r, AT, fp, &e), 0);
+    CHECK_INT(certs_learn(cs, &r, AT, fp, &e), 0);
+    smime_report_clear(&r);
+    certs_judge_der(cs, bytes, "bob@example.test", AT, false, &j);
+    CHECK_INT(j.why, CERTS_OK);
+    certs_free(&cs);
+    cs = certs_new(&cc);
+    certs_judge_der(cs, bytes, "bob@example.test", AT, false, &j);
+    CHECK_INT(j.why, CERTS_OK);
+    certs_free(&cs);
+    cc.anchors = nobody;
+    cs = certs_new(&cc);
+    certs_judge_der(cs, bytes, "bob@example.test", AT, false, &j);
+    CHECK_INT(j.why, CERTS_UNTRUSTED);
+    certs_free(&cs);
+    store_close(&cc.store);
+    /* The chain of a key of ours helps as well. */
+    cc = (struct certs_config){.anchors = anchors};
+    cs = certs_new(&cc);
+    certs_add_issuers(cs, extra);
+    certs_judge_der(cs, bytes, "bob@example.test", AT, false, &j);
+    CHECK_INT(j.why, CERTS_OK);
+    certs_free(&cs);
+    OPENSSL_free(der);
+    X509_free(bob);
+    free(dir);
+}
+
 static void
 given_by_hand(void)
 {
@@ -318,6 +369,6 @@ teardown(void)
 
 static const struct test_case cases[] = {
     TEST(setup),         TEST(judged),         TEST(learnt_from_mail),
-    TEST(given_by_hand), TEST(cipher_for_all), TEST(teardown),
+    TEST(given_by_hand), TEST(issuers_remembered), TEST(cipher_for_all), TEST(teardown),
 };
 TEST_MAIN(cases)

@@ -451,9 +451,147 @@ test_conf(void)
     free(path);
 }
 
+/* What is taken out is the block and nothing else, however it is written. */
+static void
+test_remove(void)
+{
+    static const char one[] = "account \"one\" { address = 'a@x.test' }\n";
+    static const struct {
+        const char *name, *before, *after; /* after NULL: refused */
+    } rows[] = {
+        {"alone", "account \"bob\" {\n    address = 'b@x.test'\n}\n", ""},
+        {"at the end", "# top\n\naccount \"bob\" {\n address = b@x.test\n}\n",
+         "# top\n"},
+        {"in the middle", "sign = always\naccount 'bob' {\n"
+                          "  aliases = {'c@x.test', 'd@x.test'}\n"
+                          "  address = 'b@x.test' # } account\n"
+                          "}   \n# of one\n",
+         "sign = always\n# of one\n"},
+        {"quotes and comments",
+         "/* account \"bob\" { } */\n// account \"bob\" {\n"
+         "# account \"bob\" {\nauthserv_id = 'account'\n"
+         "password_command = 'echo \"account bob {\" \\' }'\n"
+         "account bob { address = b@x.test junk_folder = '}' }\n",
+         "/* account \"bob\" { } */\n// account \"bob\" {\n"
+         "# account \"bob\" {\nauthserv_id = 'account'\n"
+         "password_command = 'echo \"account bob {\" \\' }'\n"},
+        {"not there", "sign = always\n", NULL},
+        {"two in a line", "account \"bob\" { address = 'b@x.test' } "
+                          "account \"eve\" { address = 'e@x.test' }\n",
+         "account \"eve\" { address = 'e@x.test' }\n"},
+    };
+    char *path = xasprintf("%s/remove.conf", test_dir());
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *server = "server = 'https://x.test/'\n";
+        char *text = xasprintf("%s%s%s", server, rows[i].before, one);
+        char *want = rows[i].after
+                         ? xasprintf("%s%s%s", server, rows[i].after, one)
+                         : xstrdup(text);
+        struct buf got = BUF_INIT(1 << 20);
+        struct settings *s = NULL;
+        struct err e = {0};
+
+        test_row(rows[i].name);
+        REQUIRE(file_write(path, slice_of(text), 0640, false, &e) == 0);
+        CHECK_INT(settings_load(path, &s, &e), 0);
+        settings_free(&s);
+        CHECK_INT(settings_remove_account(path, "bob", &e),
+                  rows[i].after ? 0 : -1);
+        if (!rows[i].after)
+            CHECK_INT(e.code, E_MISSING);
+        else if (e.code)
+            printf("# %s\n", e.text);
+        CHECK_INT(file_read(path, &got, &e), 0);
+        CHECK_STR(got.data, want);
+        buf_clear(&got);
+        free(text);
+        free(want);
+    }
+    test_row(NULL);
+    free(path);
+}
+
+/* Added and taken out: the file is what it was. */
+static void
+test_append_remove(void)
+{
+    static const char before[] = "# mine\nserver = 'https://x.test/'\n"
+                                 "account \"one\" { address = 'a@x.test' }\n";
+    struct settings_pair pairs[] = {{"address", "b@x.test", NULL},
+                                    {"password_command", "a '{' \\ \"}\"",
+                                     NULL}};
+    char *path = xasprintf("%s/both.conf", test_dir());
+    struct buf got = BUF_INIT(1 << 20);
+    struct err e = {0};
+
+    REQUIRE(file_write(path, slice_of(before), 0600, false, &e) == 0);
+    CHECK_INT(settings_append_account(path, "bob", pairs, 2, &e), 0);
+    CHECK_INT(settings_remove_account(path, "bob", &e), 0);
+    CHECK_INT(file_read(path, &got, &e), 0);
+    CHECK_STR(got.data, before);
+    buf_clear(&got);
+    free(path);
+}
+
+/* Values in force, as one would write them. */
+static void
+test_shown(void)
+{
+    static const char text[] =
+        "server = 'https://x.test/'\nimap_timeout = 90m\n"
+        "listen_imap = {'127.0.0.1:1', '[::1]:2'}\nlisten_smtps = off\n"
+        "account \"a\" { address = 'a@x.test' sign = always\n"
+        "aliases = {'b@x.test', 'c@x.test'} max_message_size = 20M\n"
+        "submit_wait = 0 }\n";
+    static const struct {
+        const char *name, *value;
+        bool account;
+    } rows[] = {
+        {"imap_timeout", "90m", false},
+        {"login_delay", "2s", false},
+        {"listen_imap", "127.0.0.1:1, [::1]:2", false},
+        {"listen_smtps", "off", false},
+        {"log_addresses", "yes", false},
+        {"max_imap_clients", "1000", false},
+        {"sign", "always", true},
+        {"encrypt", "ask", true},
+        {"aliases", "b@x.test, c@x.test", true},
+        {"max_message_size", "20M", true},
+        {"submit_wait", "0", true},
+        {"queue_lifetime", "5d", true},
+        {"user", "a@x.test", true},
+        {"local_password", "", true},
+    };
+    struct settings *s = NULL;
+    struct settings_entry entry;
+    struct err e;
+
+    REQUIRE(settings_load_text(slice_of(text), "t", "/x", &s, &e) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b = BUF_INIT(1000);
+        bool met = false;
+
+        test_row(rows[i].name);
+        for (size_t k = 0; settings_entry_at(k, &entry); k++)
+            if (strcmp(entry.name, rows[i].name) == 0) {
+                met = settings_value_at(
+                    s, rows[i].account ? s->accounts[0] : NULL, k, &b);
+                CHECK(!settings_value_at(
+                    s, rows[i].account ? NULL : s->accounts[0], k, &b));
+            }
+        CHECK(met);
+        CHECK_STR(b.data ? b.data : "", rows[i].value);
+        buf_clear(&b);
+    }
+    test_row(NULL);
+    settings_free(&s);
+}
+
 static const struct test_case cases[] = {
     TEST(test_defaults),  TEST(test_inheritance), TEST(test_refused),
     TEST(test_listeners), TEST(test_quotes),      TEST(test_diff),
     TEST(test_append),    TEST(test_no_file),     TEST(test_conf),
+    TEST(test_remove),    TEST(test_append_remove), TEST(test_shown),
 };
 TEST_MAIN(cases)

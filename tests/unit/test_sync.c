@@ -140,12 +140,13 @@ shown(const char *path)
     static char text[65536];
     const struct store_folder *f = store_folder_find(store, path);
     struct buf out = BUF_INIT(sizeof text - 1);
-    struct arena *a = arena_new();
+    struct arena *a;
     struct store_snapshot snap;
     struct err e;
 
     if (!f)
         return "(no folder)";
+    a = arena_new();
     CHECK(!store_snapshot_load(store, f->id, &snap, &e));
     for (size_t i = 0; i < snap.n; i++) {
         struct store_message m;

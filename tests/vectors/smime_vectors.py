@@ -177,9 +177,8 @@ def table(tap, base, keep):
             continue
         with workdir() as tmp:
             v = Vector(line, base, tmp)
-            if v.note.startswith("p12"):
-                tap.skip(v.file, "a key file, nothing to open")
-            else:
+            # The key files of the table have no message in them.
+            if not v.note.startswith("p12"):
                 tap.result(v.file, run(v))
 
 

@@ -1,0 +1,7 @@
+#!/usr/bin/python3
+"""The end-to-end suite against the sandbox at EAS 14.1."""
+import sys
+
+import suite
+
+sys.exit(suite.main(['sandbox:14.1']))
