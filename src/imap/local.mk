@@ -28,3 +28,6 @@ check_PROGRAMS += tests/fuzz/fuzz_imap
 FUZZ_TARGETS += tests/fuzz/fuzz_imap
 tests_fuzz_fuzz_imap_SOURCES = tests/fuzz/fuzz_imap.c
 tests_fuzz_fuzz_imap_LDADD = $(FUZZ_MAIN) libsp_imap.a $(LINK_5)
+
+TESTS += tests/imap/door.py
+EXTRA_DIST += tests/imap/door.py

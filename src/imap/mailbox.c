@@ -35,6 +35,9 @@ bool
 imap_mailbox_match(const char *p, const char *s)
 {
     const char *star = NULL, *star_s = NULL, *part = NULL, *part_s = NULL;
+    /* INBOX is the same in any letter case. */
+    const char *fold = s + (strncmp(s, "INBOX", 5) == 0 &&
+                            (!s[5] || s[5] == '/') ? 5 : 0);
 
     for (;;) {
         if (*p == '*') {
@@ -44,7 +47,9 @@ imap_mailbox_match(const char *p, const char *s)
         } else if (*p == '%') {
             part = ++p;
             part_s = s;
-        } else if (*s && *p == *s) {
+        } else if (*s && (s < fold ? ascii_upper((unsigned char)*p)
+                                     : (unsigned char)*p) ==
+                             (unsigned char)*s) {
             p++;
             s++;
         } else if (!*s && !*p) {

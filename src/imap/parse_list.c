@@ -54,18 +54,6 @@ parse_options(struct imap_parse *p, const struct option *o, size_t n,
     return imap_parse_char(p, ')');
 }
 
-/* INBOX in any letter case is INBOX; the rest is compared byte by byte. */
-static const char *
-pattern_inbox(struct imap_parse *p, const char *pattern)
-{
-    char *copy = arena_strdup(p->arena, pattern);
-
-    if (slice_istarts(slice_of(copy), "inbox") &&
-        (!copy[5] || strchr("/%*", copy[5])))
-        memcpy(copy, "INBOX", 5);
-    return copy;
-}
-
 static int
 parse_pattern(struct imap_parse *p, struct imap_list_args *a)
 {
@@ -82,7 +70,7 @@ parse_pattern(struct imap_parse *p, struct imap_list_args *a)
         return 0;
     full = arena_printf(p->arena, "%s%s", a->reference, pattern);
     a->asks_root = !a->extended && !*pattern;
-    a->patterns[a->n++] = pattern_inbox(p, full);
+    a->patterns[a->n++] = full;
     return 0;
 }
 

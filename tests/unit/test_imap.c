@@ -278,7 +278,9 @@ static const struct {
     {"", "a", false},          {"INBOX", "INBOX", true},
     {"*%", "a/b", true},       {"a/%", "a/", true},
     {"%%%", "abc", true},      {"*/x", "a/b/x", true},
-    {"a%/c*", "ab/cd/e", true},
+    {"a%/c*", "ab/cd/e", true}, {"inb%", "INBOX", true},
+    {"inbox/a*", "INBOX/ab", true}, {"INBOX/A*", "INBOX/ab", false},
+    {"inboxes", "INBOXES", false},
 };
 
 static void
