@@ -85,14 +85,18 @@ configured() {
     }
 }
 
-# checked FOLDER [COMMAND...]: make check there, as verdicts. $check_without
-# takes lists of tests out (LINT_TESTS=).
-checked() {
-    local folder=$work/$1 status=0
+# checked FOLDER: make check there, as verdicts
+checked() { checked_by "$work/$1" make -C "$work/$1" check; }
+
+# checked_by FOLDER COMMAND...: a make that runs the tests in FOLDER, as
+# verdicts. $check_without takes lists of tests out (LINT_TESTS=).
+checked_by() {
+    local folder=$1 status=0
 
     shift
-    find "$folder" -name '*.trs' -delete
-    "$@" make -C "$folder" -k -j"$jobs" check VERBOSE=1 $check_without || status=$?
+    [ ! -d "$folder" ] || find "$folder" -name '*.trs' -delete
+    # shellcheck disable=SC2086
+    "$@" -k -j"$jobs" VERBOSE=1 $check_without || status=$?
     take_trs "$folder"
     # a test that could not be built leaves no .trs
     [ "$status" = 0 ] || grep -qE "^(FAIL|XPASS|ERROR) " "$results" ||

@@ -3,11 +3,8 @@
 # name below runs it; build trees stand in $work ($work/gcc is the one that the
 # end-to-end stages use).
 STAGES='
-gcc        900  configure.ac               gcc without a warning, make check
+gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
-e2e141     400  tests/e2e/suite.py         end to end against the sandbox at 14.1
-e2e161     400  tests/e2e/suite.py         end to end against the sandbox at 16.1
-badinput   400  tests/e2e/bad_input.py     bad input and bad times, each its own clear error
 crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
@@ -31,23 +28,21 @@ clang() {
     step tests make -C "$work/clang" -j"$jobs" check TESTS=
 }
 
-asan() {
-    step configure configured asan --enable-sanitizers=address --enable-faults \
-        CC="$ccache gcc" CFLAGS='-g -O1' || return
-    step build make -C "$work/asan" -j"$jobs" || return
-    # the text is the same, and these builds have symbols of their own
+# The builds with sanitizers and for fuzzing are those of tests/targets.mk, in
+# folders below this one. The lint reads the same text in each build, and these
+# have symbols of their own.
+sanitized() {
     check_without=LINT_TESTS=
-    checked asan env ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
-        UBSAN_OPTIONS=print_stacktrace=1
+    step configure configured san CC="$ccache gcc" || return
+    checked_by "$work/san/build-$1" "${@:2}" make -C "$work/san" SAN_CC="$ccache gcc" "check-$1"
 }
+asan() { sanitized asan; }
+# its shadow memory does not bear the wide address space layout of new kernels
+tsan() { sanitized tsan setarch "$(uname -m)" -R; }
 
-tsan() {
-    step configure configured tsan --enable-sanitizers=thread --enable-faults \
-        CC="$ccache gcc" CFLAGS='-g -O1' || return
-    step build make -C "$work/tsan" -j"$jobs" || return
-    check_without=LINT_TESTS=
-    # its shadow memory does not bear the wide address space layout of new kernels
-    checked tsan setarch "$(uname -m)" -R env TSAN_OPTIONS=halt_on_error=1
+fuzz() {
+    step configure configured san CC="$ccache gcc" || return
+    take_tap fuzz make -C "$work/san" -j"$jobs" fuzz SECONDS=6
 }
 
 distcheck() {
@@ -55,23 +50,9 @@ distcheck() {
     step distcheck make -C "$work/gcc" -j"$jobs" distcheck
 }
 
-python=/usr/bin/python3
 export builddir=$work/gcc
-e2e141() { take_tap 14.1 $python tests/e2e/suite.py sandbox:14.1; }
-e2e161() { take_tap 16.1 $python tests/e2e/suite.py sandbox:16.1; }
-badinput() { take_tap badinput ${root[@]+"${root[@]}"} $python tests/e2e/bad_input.py; }
 crash() { take_tap crash tests/crash/run --seconds 240; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
-
-fuzz() {
-    local targets
-
-    step configure configured fuzz --enable-fuzzing CC=clang || return
-    targets=$(cd "$top" && ls tests/fuzz/fuzz_*.c)
-    # shellcheck disable=SC2086
-    step build make -C "$work/fuzz" -j"$jobs" ${targets//.c/} || return
-    srcdir=$top builddir=$work/fuzz take_tap fuzz tests/fuzz/run 6
-}
 
 bare() { step demo ${root[@]+"${root[@]}"} tests/bare trixie ./quickstart demo; }
