@@ -5,7 +5,7 @@
 STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
-crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
+crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
@@ -51,7 +51,7 @@ distcheck() {
 }
 
 export builddir=$work/gcc
-crash() { take_tap crash tests/crash/run --seconds 240; }
+crash() { take_tap crash tests/crash/run --stops 4; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 
