@@ -74,6 +74,8 @@ enum outbox_encrypt {
 struct outbox_want {
     bool pass; /* sealed by the mail program: as it is */
     bool sign;
+    bool sign_sealed; /* nobody said whether: signed if it is encrypted */
+    bool sign_barred; /* which the server's policy forbids with our keys */
     enum outbox_encrypt encrypt;
     bool hide_subject;
 };

@@ -143,6 +143,26 @@ signed_only(void)
     close_account();
 }
 
+/* Asked to be encrypted, and nothing else: signed inside too. */
+static void
+signed_when_sealed(void)
+{
+    static const struct script play[] = {OK, OK, END};
+
+    account("sealed2", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "X-Sealpost: encrypt=yes\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(0, "bob-enc", true));
+    submit("bob@example.test", "X-Sealpost: encrypt=yes; sign=no\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(1, "bob-enc", false));
+    CHECK(!openssl_reads(1, "bob-enc", true));
+    close_account();
+}
+
 /* Each of these is refused before anything leaves, and nothing stays. */
 static void
 refused_here(void)
@@ -833,6 +853,7 @@ static const struct test_case cases[] = {
     TEST(accepted_clear),
     TEST(accepted_sealed),
     TEST(signed_only),
+    TEST(signed_when_sealed),
     TEST(refused_here),
     TEST(from_of_others),
     TEST(refused_upstream),
