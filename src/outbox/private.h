@@ -134,6 +134,21 @@ void outbox_envelope_bcc(const char *const *addresses, size_t n,
  * what it is nobody knows. */
 int outbox_envelope_seven(struct slice mime, struct buf *out, struct err *e);
 
+/* ---- source.c: what is answered or forwarded ---- */
+
+struct outbox_source {
+    int64_t message; /* 0: none that we know */
+    int verb;        /* EAS_REPLY, EAS_FORWARD */
+    /* Where the server has it; NULL: not to be named to the server, for it is
+     * local or what goes out is sealed. */
+    const char *collection, *server_id;
+};
+/* Of the bytes that leave. 1, 0 (none), -1; strings live in the arena. */
+int outbox_source_find(struct outbox *, struct slice mime, struct arena *,
+                       struct outbox_source *out, struct err *e);
+/* \Answered or $Forwarded here, at once. */
+void outbox_source_mark(struct outbox *, const struct outbox_source *);
+
 /* ---- seal.c: the jobs in the worker ---- */
 
 /* What is read from a message once; all in the arena. */
