@@ -19,12 +19,14 @@ tests_unit_test_outbox_flow_SOURCES = tests/unit/test_outbox_flow.c \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_outbox_flow_LDADD = libsp_test.a $(LINK_4)
 
+if FAULTS
 check_PROGRAMS += tests/unit/test_outbox_crash
 TESTS += tests/unit/test_outbox_crash
 tests_unit_test_outbox_crash_SOURCES = tests/unit/test_outbox_crash.c \
 	tests/unit/outbox_world.c tests/unit/outbox_world.h \
 	tests/unit/eas_server.c tests/unit/eas_server.h
 tests_unit_test_outbox_crash_LDADD = libsp_test.a $(LINK_4)
+endif
 
 check_PROGRAMS += tests/fuzz/fuzz_outbox
 FUZZ_TARGETS += tests/fuzz/fuzz_outbox
