@@ -141,11 +141,12 @@ class Sandbox:
                                                  data[:300]))
         return data
 
-    def mischief(self, do, command='*', user='*', times=1):
-        who = user if user == '*' else address(user)
-        self.admin('POST', '/mischief', json.dumps(
-            {'user': who, 'command': command, 'do': do, 'times': times}),
-            {'Content-Type': 'application/json'})
+    def mischief(self, do, command='*', user='*', times=1, **more):
+        """more: skip, folder, subject; see sealpost-sandbox(1)."""
+        more.update(user=user if user == '*' else address(user),
+                    command=command, do=do, times=times)
+        self.admin('POST', '/mischief', json.dumps(more),
+                   {'Content-Type': 'application/json'})
 
     def mischief_clear(self):
         self.admin('DELETE', '/mischief')
