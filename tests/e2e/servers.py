@@ -69,6 +69,7 @@ class Sandbox:
 
     def __init__(self, lab, version=None, name='server'):
         self.lab = lab
+        lab.sandboxes.append(self)
         self.version = version
         self.root = os.path.join(lab.dir, name)
         self.log_name = 'sandbox' if name == 'server' else name
@@ -155,6 +156,18 @@ class Sandbox:
         """What it was asked: a dict each."""
         return [json.loads(line)
                 for line in self.admin('GET', '/log').splitlines() if line]
+
+    def violations(self):
+        """What was done against the rules of the protocol, also when it
+        does not run any more: a dict each."""
+        path = os.path.join(self.root, 'violations')
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return [json.loads(line) for line in f]
+
+    def violations_clear(self):
+        self.admin('DELETE', '/violations')
 
     def policy(self, xml, user=None):
         where = '/policy' + ('?user=' + urllib.parse.quote(address(user))
