@@ -78,6 +78,7 @@ class Sandbox:
         self.port = 0
         self.admin_port = 0
         self.tls = ()
+        self.options = ()
         os.makedirs(os.path.join(self.root, 'people'))
         os.makedirs(os.path.join(self.root, 'lists'))
 
@@ -114,7 +115,7 @@ class Sandbox:
                    '--admin', '127.0.0.1:%d' % self.admin_port]
         if self.version:
             command += ['--versions', self.version]
-        command += list(self.tls)
+        command += list(self.tls) + list(self.options)
         self.process = proc.Process(self.log_name, command, self.lab.dir,
                                     stdout=subprocess.PIPE)
         line = self.process.first_line(20)
@@ -367,9 +368,13 @@ class Sogo:
 
 
 def make(lab, backend):
-    """"sandbox", "sandbox:14.1", "sogo"."""
-    kind, _, version = backend.partition(':')
-    return {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    """"sandbox", "sandbox:14.1", "sandbox:14.1:--ping-adds", "sogo"."""
+    kind, _, rest = backend.partition(':')
+    version, _, options = rest.partition(':')
+    server = {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    if options:
+        server.options = tuple(options.split())
+    return server
 
 
 def until(what, seconds, step=0.1):
