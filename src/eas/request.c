@@ -264,8 +264,8 @@ outcome_200(struct eas_request *r)
 static enum eas_outcome
 outcome_503(struct eas_request *r)
 {
-    if (r->throttled && r->wait_ms < THROTTLE_MS)
-        r->wait_ms = THROTTLE_MS;
+    if (r->throttled && r->wait_ms < fault_wait(THROTTLE_MS))
+        r->wait_ms = fault_wait(THROTTLE_MS);
     err_set(&r->err, E_RETRY, r->throttled
                 ? "the server throttles this device"
                 : "the server is busy and asks to wait");
