@@ -25,23 +25,6 @@
 
 static const struct trick no_trick;
 
-static const char *const trick_names[] = {
-    [TRICK_NONE] = "",
-    [TRICK_STATUS] = "status",
-    [TRICK_RETRY_AFTER] = "retry-after",
-    [TRICK_THROTTLE] = "throttle",
-    [TRICK_DROP_BEFORE] = "drop-before",
-    [TRICK_DROP_AFTER] = "drop-after",
-    [TRICK_RESET_KEY] = "reset-key",
-    [TRICK_TRUNCATE] = "truncate",
-    [TRICK_CUT] = "cut",
-    [TRICK_CORRUPT] = "corrupt",
-    [TRICK_DELAY] = "delay",
-    [TRICK_MOVED] = "451",
-    [TRICK_INLINE] = "inline",
-    [TRICK_WIPE] = "wipe",
-};
-
 /* ---- what commands use */
 
 void
@@ -83,25 +66,29 @@ call_folder(struct call *c, struct slice id)
 }
 
 struct message *
-call_message(struct call *c, struct slice server_id)
+call_message(struct call *c, struct folder *f, struct slice server_id)
 {
-    struct slice folder;
-    struct folder *f;
-    uint32_t uid;
+    uint32_t id;
 
-    if (!slice_next(&server_id, ':', &folder) || !server_id.p ||
-        !(f = call_folder(c, folder)) || !slice_u32(server_id, &uid))
-        return NULL;
-    return folder_find(f, uid);
+    return f && id_read(c->sandbox, f, server_id, &id) ? folder_find_id(f, id)
+                                                       : NULL;
 }
 
 void
 call_write_id(struct call *c, unsigned tag, const struct message *m)
 {
-    char id[32];
+    char id[ID_SIZE];
 
-    snprintf(id, sizeof id, "%u:%u", m->folder->id, m->uid);
+    id_write(c->sandbox, m, id);
     wbxml_write_text(&c->w, tag, id);
+}
+
+bool
+call_quirk(struct call *c, int kind, const struct folder *f,
+           const struct message *m, long *number_out)
+{
+    return mischief_quirk(c->sandbox->mischief, c->user, c->command->name, kind,
+                          f, m, number_out);
 }
 
 size_t
@@ -118,7 +105,7 @@ call_part(struct call *c, struct buf *take)
 
 /* ---- the end */
 
-static void
+void
 call_free(struct call *c)
 {
     if (c->in_flight)
@@ -129,6 +116,7 @@ call_free(struct call *c)
         buf_clear(&c->parts[i]);
     free(c->parts);
     free(c->trick.text);
+    free(c->trick.folder);
     arena_free(&c->arena);
     free(c);
 }
@@ -172,41 +160,6 @@ multipart_write(const struct call *c, struct buf *out)
         buf_add_slice(out, buf_slice(&c->parts[i]));
 }
 
-/* Bytes in the middle that may mean anything, and an end that is none: the
- * document is not well formed, whatever the middle was. */
-static void
-corrupt(struct buf *body)
-{
-    size_t from = body->len / 2;
-
-    for (size_t i = from; i < body->len && i < from + 16; i++)
-        body->data[i] = (char)0xff;
-    /* The middle may be text, where any byte is as good as another; the end
-     * is the end of the root element. */
-    if (body->len)
-        body->data[body->len - 1] = 0x02; /* ENTITY */
-}
-
-static void
-body_send(struct call *c, struct buf *body, const char *type)
-{
-    const char *headers[3] = {NULL};
-
-    headers[0] = type;
-    headers[1] = "MS-Server-ActiveSync: 15.2";
-    if (c->trick.kind == TRICK_DROP_AFTER) {
-        httpd_drop(c->http);
-    } else if (c->trick.kind == TRICK_CUT) {
-        httpd_answer_cut(c->http, 200, headers, buf_slice(body), body->len / 2);
-    } else {
-        if (c->trick.kind == TRICK_CORRUPT)
-            corrupt(body);
-        if (c->trick.kind == TRICK_TRUNCATE)
-            buf_truncate(body, body->len / 2);
-        httpd_answer(c->http, 200, headers, buf_slice(body));
-    }
-}
-
 static void
 call_answer(struct call *c, enum answer how)
 {
@@ -216,13 +169,13 @@ call_answer(struct call *c, enum answer how)
 
     if (how == ANSWER_WBXML && wbxml_write_done(&c->w, &e)) {
         log_error("call", "%s: %s", c->command->name, e.text);
-        record_add(c->sandbox->record, c, 500, trick_names[c->trick.kind]);
+        record_add(c->sandbox->record, c, 500, mischief_name(c->trick.kind));
         if (c->http)
             httpd_answer(c->http, 500, NULL, SLICE_NONE);
         call_free(c);
         return;
     }
-    record_add(c->sandbox->record, c, 200, trick_names[c->trick.kind]);
+    record_add(c->sandbox->record, c, 200, mischief_name(c->trick.kind));
     if (how == ANSWER_EMPTY) {
         type = "Cache-Control: private"; /* no Content-Type without a body */
     } else if (c->part_count ||
@@ -234,23 +187,8 @@ call_answer(struct call *c, enum answer how)
         c->w.out = BUF_INIT(ANSWER_MAX);
     }
     if (c->http)
-        body_send(c, &body, type);
+        trick_send(c, &body, type);
     buf_clear(&body);
-    call_free(c);
-}
-
-static void
-call_refuse(struct call *c, int http_status, const char *header)
-{
-    const char *headers[] = {header,
-                             c->trick.kind == TRICK_THROTTLE
-                                 ? "X-MS-ASThrottle: CommandFrequency"
-                                 : NULL,
-                             NULL};
-
-    record_add(c->sandbox->record, c, http_status, trick_names[c->trick.kind]);
-    if (c->http)
-        httpd_answer(c->http, http_status, headers, SLICE_NONE);
     call_free(c);
 }
 
@@ -379,22 +317,23 @@ call_handle(struct call *c)
     return c->command->handle(c);
 }
 
-/* The device's keys are gone, as after a fault of the server. */
 static void
-keys_reset(struct call *c)
+call_pause(struct call *c, int64_t ms, void (*then)(void *))
 {
-    struct device *d = c->device;
-    struct list *n, *after;
-    struct err e;
+    c->in_flight = true;
+    list_add(&c->sandbox->calls, &c->node);
+    loop_timer_init(&c->timer, then, c);
+    loop_timer_set(&c->timer, ms);
+}
 
-    if (!strncmp(c->command->name, "Folder", 6)) {
-        d->folders.key = d->folders_before.key = 0;
-        d->folders.count = d->folders_before.count = 0;
-        device_save(d, &e);
-        return;
-    }
-    LIST_EACH(&d->collections, n, after)
-    device_collection_drop(d, LIST_OBJECT(n, struct collection, node));
+static void
+on_late(void *arg)
+{
+    struct call *c = arg;
+
+    list_remove(&c->node);
+    c->in_flight = false;
+    call_answer(c, c->late);
 }
 
 static void
@@ -406,14 +345,18 @@ call_go(struct call *c)
         call_free(c);
         return;
     }
-    if (c->trick.kind == TRICK_RESET_KEY)
-        keys_reset(c);
     if (c->trick.kind == TRICK_INLINE)
         how = call_fail(c, (int)c->trick.number);
     else
         how = call_handle(c);
-    if (how != ANSWER_LATER)
+    if (how == ANSWER_LATER)
+        return;
+    if (c->trick.kind != TRICK_LATE) {
         call_answer(c, how);
+        return;
+    }
+    c->late = how;
+    call_pause(c, c->trick.number, on_late);
 }
 
 static void
@@ -424,47 +367,6 @@ on_delayed(void *arg)
     list_remove(&c->node);
     c->in_flight = false;
     call_go(c);
-}
-
-/* true: the trick was all of it. */
-static bool
-trick_play(struct call *c)
-{
-    char header[600] = "Retry-After: ";
-
-    switch (c->trick.kind) {
-    case TRICK_STATUS:
-        call_refuse(c, (int)c->trick.number,
-                    c->trick.number == 401
-                        ? "WWW-Authenticate: Basic realm=\"sandbox\""
-                        : NULL);
-        return true;
-    case TRICK_RETRY_AFTER:
-    case TRICK_THROTTLE:
-        snprintf(header, sizeof header, "Retry-After: %ld", c->trick.number);
-        call_refuse(c, 503, header);
-        return true;
-    case TRICK_MOVED:
-        snprintf(header, sizeof header, "X-MS-Location: %.500s", c->trick.text);
-        call_refuse(c, 451, header);
-        return true;
-    case TRICK_DROP_BEFORE:
-        record_add(c->sandbox->record, c, 0, "drop-before");
-        httpd_drop(c->http);
-        call_free(c);
-        return true;
-    case TRICK_DELAY:
-        c->in_flight = true;
-        list_add(&c->sandbox->calls, &c->node);
-        loop_timer_init(&c->timer, on_delayed, c);
-        loop_timer_set(&c->timer, c->trick.number);
-        return true;
-    case TRICK_WIPE:
-        c->device->wipe = true;
-        return false;
-    default:
-        return false;
-    }
 }
 
 void
@@ -489,6 +391,10 @@ call_begin(struct sandbox *s, struct user *u, const struct query *q,
     c->device = device_find(u, q->device, q->type, &e);
     httpd_on_gone(r, on_gone, c);
     mischief_take(s->mischief, u->address, c->command->name, &c->trick);
-    if (!trick_play(c))
+    if (trick_play(c))
+        return;
+    if (c->trick.kind == TRICK_DELAY)
+        call_pause(c, c->trick.number, on_delayed);
+    else
         call_go(c);
 }

@@ -49,17 +49,22 @@ fetch_item(struct call *c, const struct wbxml_node *n)
 {
     const struct wbxml_node *o = wbxml_find(n, ITEMOPS_OPTIONS, 0);
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
-    struct message *m = call_message(c, id);
     struct folder *f = call_folder(c, wbxml_text(n, AIRSYNC_COLLECTION_ID, 0));
+    struct message *m = call_message(c, f, id);
     struct prefs p;
     int status = prefs_of(o, &p);
+    long never = -1;
 
     if (status != 1 || wbxml_has(o, ITEMOPS_RANGE, 0)) {
         fetch_fail(c, n, status == 164 ? 164 : 2);
         return;
     }
-    if (!m || m->folder != f) {
+    if (!m) {
         fetch_fail(c, n, 6); /* not found */
+        return;
+    }
+    if (call_quirk(c, QUIRK_NEVER, f, m, &never)) {
+        fetch_fail(c, n, never > 0 ? (int)never : 14);
         return;
     }
     wbxml_write_text(&c->w, ITEMOPS_STATUS, "1");

@@ -101,6 +101,8 @@ int device_collection_save(struct device *, const struct collection *,
                            struct err *e);
 /* Forgets the keys of a collection. */
 void device_collection_drop(struct device *, struct collection *);
+/* Those of all devices, also of devices that did not come yet. */
+void devices_forget_folder(struct user *, uint32_t id);
 void point_move(struct point *to, struct point *from);
 void point_copy(struct point *to, const struct point *from);
 void point_clear(struct point *);

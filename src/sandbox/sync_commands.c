@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "sandbox/call.h"
 #include "sandbox/changes.h"
+#include "sandbox/server.h"
 
 struct doing {
     struct call *c;
@@ -217,9 +218,7 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
 static struct message *
 own_message(struct doing *d, struct slice id)
 {
-    struct message *m = call_message(d->c, id);
-
-    return m && m->folder == d->folder ? m : NULL;
+    return call_message(d->c, d->folder, id);
 }
 
 static void
@@ -290,16 +289,17 @@ kind_of(unsigned tag)
                                    : 'f';
 }
 
-/* "5:12" -> 12 */
+/* Of a message that may be gone; 0 for none. */
 static uint32_t
-uid_of(struct slice server_id)
+uid_of(struct doing *d, struct slice server_id)
 {
-    struct slice folder;
-    uint32_t uid = 0;
+    struct message *m;
+    uint32_t id;
 
-    slice_next(&server_id, ':', &folder);
-    slice_u32(server_id, &uid);
-    return uid;
+    if (!id_read(d->c->sandbox, d->folder, server_id, &id))
+        return 0;
+    m = folder_find_id_any(d->folder, id);
+    return m ? m->uid : 0;
 }
 
 /* Done before, by the same request: say the same again. */
@@ -317,7 +317,7 @@ replay(struct doing *d, char kind, struct slice id,
         if (m)
             bits_set(d->known, m->uid, true);
         if (kind == 'd' && o->status == 1)
-            bits_set(d->known, uid_of(id), false);
+            bits_set(d->known, uid_of(d, id), false);
         outcome_add(d->col, kind, o->id, o->status, o->uid);
         if (kind == 'a' || o->status != 1)
             answer(out, (struct response){kind, id.p, o->status, m});

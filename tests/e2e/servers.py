@@ -141,11 +141,12 @@ class Sandbox:
                                                  data[:300]))
         return data
 
-    def mischief(self, do, command='*', user='*', times=1):
-        who = user if user == '*' else address(user)
-        self.admin('POST', '/mischief', json.dumps(
-            {'user': who, 'command': command, 'do': do, 'times': times}),
-            {'Content-Type': 'application/json'})
+    def mischief(self, do, command='*', user='*', times=1, **more):
+        """more: skip, folder, subject; see sealpost-sandbox(1)."""
+        more.update(user=user if user == '*' else address(user),
+                    command=command, do=do, times=times)
+        self.admin('POST', '/mischief', json.dumps(more),
+                   {'Content-Type': 'application/json'})
 
     def mischief_clear(self):
         self.admin('DELETE', '/mischief')
@@ -203,23 +204,16 @@ class Sandbox:
         return out
 
     def keywords(self, user, item):
-        """Its Categories. A Maildir cannot hold them, so the sandbox keeps
-        them in DIR/state: a line per message, the last one counts; fields
-        are parted by tabs, the 4th is the file's name, the 15th the
-        Categories, a line each."""
+        """Its Categories. A Maildir cannot hold them, so it is asked."""
         base = os.path.basename(item.key).partition(':2,')[0]
-        out = ''
-        for path, _, names in os.walk(os.path.join(self.root, 'state')):
-            for name in names:
-                if not name.startswith('folder-'):
-                    continue
-                with open(os.path.join(path, name)) as f:
-                    for line in f:
-                        field = line.rstrip('\n').split('\t')
-                        if len(field) > 14 and field[1] == '0' \
-                                and field[3].partition(':2,')[0] == base:
-                            out = field[14]
-        return {x for x in out.split('\\n') if x}
+        who = urllib.parse.quote(address(user))
+        for folder in self.folders(user):
+            lines = self.admin('GET', '/messages?user=%s&folder=%s' % (
+                who, urllib.parse.quote(folder))).splitlines()
+            for told in map(json.loads, lines):
+                if told['file'].partition(':2,')[0] == base:
+                    return set(told['categories'])
+        return set()
 
     def folders(self, user):
         root = os.path.join(self.root, address(user))
