@@ -40,7 +40,7 @@ ERRORS = {
     'login': ('stopped', 'E_LOGIN', 'refused name or password'),
     'refused': ('waiting', None, 'may not use ActiveSync'),
     'nocert': ('waiting', None, 'no certificate was found'),
-    'queued': ('waiting', None, 'may not use ActiveSync'),
+    'queued': ('waiting', None, 'cannot be asked for now'),
     'denied': ('stopped', 'E_DENIED', 'may not use ActiveSync'),
     'again': ('stopped', 'E_DENIED', 'again and again'),
     'wiped': ('error', 'E_DENIED', 'wiped'),
