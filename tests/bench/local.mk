@@ -1,5 +1,8 @@
 # Measured by hand: tests/bench/run. Nothing here is judged in make check.
 check_PROGRAMS += tests/bench/cms_loop
 tests_bench_cms_loop_SOURCES = tests/bench/cms_loop.c
-tests_bench_cms_loop_LDADD = $(SSL_LIBS)
+tests_bench_cms_loop_LDADD = $(LINK_2)
 EXTRA_DIST += tests/bench/run
+check_PROGRAMS += tests/bench/eas_loop
+tests_bench_eas_loop_SOURCES = tests/bench/eas_loop.c
+tests_bench_eas_loop_LDADD = $(CURL_LIBS)

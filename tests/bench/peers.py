@@ -1,0 +1,4 @@
+def imap(args):
+    return
+    yield
+smtp = imap
