@@ -89,7 +89,8 @@ without_slash(struct imap_command *cmd, const char *name)
     return path;
 }
 
-/* NULL, or the command has ended. */
+/* In the command's arena. NULL: the command has ended, and with it went the
+ * arena and all that is in it. */
 static const char *
 new_name(struct imap_command *cmd, const char *name)
 {
@@ -153,11 +154,13 @@ static flow_step_fn *const create_steps[] = {create_level, folder_flush, NULL};
 void
 imap_cmd_create(struct imap_command *cmd)
 {
-    struct create *cr = arena_alloc(cmd->arena, sizeof *cr);
+    const char *path = new_name(cmd, cmd->args);
+    struct create *cr;
 
-    cr->path = new_name(cmd, cmd->args);
-    if (!cr->path)
+    if (!path)
         return;
+    cr = arena_alloc(cmd->arena, sizeof *cr);
+    cr->path = path;
     cmd->state = cr;
     imap_command_flow(cmd, create_steps);
 }
@@ -183,6 +186,7 @@ imap_cmd_rename(struct imap_command *cmd)
 {
     struct rename_args *a = cmd->args;
     const struct store_folder *f;
+    const char *to;
     size_t n;
     struct err e;
 
@@ -197,10 +201,11 @@ imap_cmd_rename(struct imap_command *cmd)
         return;
     }
     n = strlen(a->from);
-    a->to = new_name(cmd, a->to);
-    if (!a->to)
+    to = new_name(cmd, a->to);
+    if (!to)
         return;
-    if (strncmp(a->to, a->from, n) == 0 && a->to[n] == '/')
+    a->to = to;
+    if (strncmp(to, a->from, n) == 0 && to[n] == '/')
         imap_command_no(cmd, "CANNOT", "no folder can go below itself");
     else
         imap_command_flow(cmd, rename_steps);
