@@ -63,6 +63,8 @@ struct store {
     struct op *flush;    /* under way */
     struct loop_task flush_soon;
     struct loop_timer flush_retry;
+    bool urgent;         /* among the committed is more than bodies */
+    int64_t flushed_ms;  /* when the last flush ended */
     bool reserve_given;
 };
 
@@ -80,6 +82,10 @@ void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
+
+/* ---- body.c ---- */
+
+char *store_body_path(const struct store *, int64_t body);
 
 /* ---- schema.c ---- */
 

@@ -25,6 +25,7 @@
 
 #define RESERVE_BYTES (16 << 20)
 #define FLUSH_RETRY_MS 1000
+#define FLUSH_BODIES_MS 250 /* bodies that stream in share a flush so often */
 
 static void on_flush_soon(void *arg);
 
@@ -147,8 +148,7 @@ bodies_clean(struct store *s, struct err *e)
         return -1;
     while ((rc = db_step(s->db, q, e)) == 1) {
         int64_t id = sqlite3_column_int64(q, 0);
-        char *path = xasprintf("%s/body/%02x/%lld", s->dir,
-                               (unsigned)(id & 0xff), (long long)id);
+        char *path = store_body_path(s, id);
 
         file_unlink_all(path);
         free(path);
@@ -297,6 +297,8 @@ store_begin(struct store *s, struct err *e)
 static void
 changes_commit(struct store *s)
 {
+    for (size_t i = 0; i < s->nchanges; i++)
+        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED;
     if (s->ncommitted + s->nchanges > s->committed_cap) {
         s->committed_cap = (s->ncommitted + s->nchanges) * 2;
         s->committed = xrealloc(s->committed,
@@ -355,6 +357,19 @@ files_sync(struct store *s, struct err *e)
     return 0;
 }
 
+/* What clients can see is flushed at once. Bodies of a first sync come by the
+ * hundred, and nobody waits for the single one: those share a flush. */
+static void
+flush_plan(struct store *s)
+{
+    int64_t since = now_ms() - s->flushed_ms;
+
+    if (s->urgent || since >= FLUSH_BODIES_MS)
+        loop_task_soon(&s->flush_soon);
+    else if (!loop_timer_is_set(&s->flush_retry))
+        loop_timer_set(&s->flush_retry, FLUSH_BODIES_MS - since);
+}
+
 int
 store_commit(struct store *s, struct err *e)
 {
@@ -385,7 +400,7 @@ store_commit(struct store *s, struct err *e)
     if (!s->loop) {
         s->ncommitted = 0; /* nobody watches an offline store */
     } else if (s->ncommitted) {
-        loop_task_soon(&s->flush_soon);
+        flush_plan(s);
     }
     return 0;
 }
@@ -471,6 +486,15 @@ struct flush_job {
     struct list waiters;
 };
 
+static int
+by_path(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Neighbours stand together, each directory is flushed once, and all files
+ * are on their way to the disk before the first one is waited for: the file
+ * system then commits its own journal once for all of them. */
 static void
 flush_run(struct worker_job *job)
 {
@@ -480,6 +504,10 @@ flush_run(struct worker_job *job)
 
     if (fault_point("fsync"))
         rc = err_set(&job->err, E_RETRY, "flush: fault");
+    if (f->npaths > 1)
+        qsort(f->paths, f->npaths, sizeof *f->paths, by_path);
+    for (size_t i = 0; rc == 0 && f->npaths > 1 && i < f->npaths; i++)
+        file_sync_begin(f->paths[i]);
     for (size_t i = 0; rc == 0 && i < f->npaths; i++) {
         char *dir = file_dir(f->paths[i]);
         struct err e;
@@ -489,11 +517,13 @@ flush_run(struct worker_job *job)
             job->err = e;
             rc = -1;
         }
-        if (rc == 0 && (!last_dir || strcmp(last_dir, dir) != 0))
-            rc = file_sync(dir, &job->err);
+        if (rc == 0 && last_dir && strcmp(last_dir, dir) != 0)
+            rc = file_sync(last_dir, &job->err);
         free(last_dir);
         last_dir = dir;
     }
+    if (rc == 0 && last_dir)
+        rc = file_sync(last_dir, &job->err);
     free(last_dir);
     /* the directories of bodies may be new themselves */
     if (rc == 0 && f->npaths)
@@ -543,6 +573,7 @@ flush_done(struct worker_job *job, bool wanted)
         memcpy(s->committed, f->changes, f->nchanges * sizeof *f->changes);
         s->ncommitted += f->nchanges;
         s->committed_cap = s->ncommitted;
+        s->urgent = true;
         loop_timer_set(&s->flush_retry, FLUSH_RETRY_MS);
     } else {
         err_set(&gone, E_CANCELED, "the store is closing");
@@ -562,9 +593,11 @@ on_flushed(void *arg, const struct err *err)
 
     if (!err)
         reserve_back(s);
-    if (!list_is_empty(&s->waiters) ||
-        (s->ncommitted && !loop_timer_is_set(&s->flush_retry)))
+    s->flushed_ms = now_ms();
+    if (!list_is_empty(&s->waiters))
         loop_task_soon(&s->flush_soon);
+    else if (s->ncommitted && !loop_timer_is_set(&s->flush_retry))
+        flush_plan(s);
 }
 
 static void
@@ -590,6 +623,7 @@ on_flush_soon(void *arg)
     f->nchanges = s->ncommitted;
     s->committed = NULL;
     s->ncommitted = s->committed_cap = 0;
+    s->urgent = false;
     list_init(&f->waiters);
     while (!list_is_empty(&s->waiters)) {
         struct list *n = s->waiters.next;
