@@ -14,6 +14,7 @@
 #include "store/journal.h"
 
 #define INTERVAL_S 300 /* between timed Syncs */
+#define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
 
 static void on_kick(void *arg);
@@ -34,6 +35,7 @@ sync_new(const struct sync_config *c)
     s->eas = c->eas;
     s->filter = c->filter;
     s->interval = c->interval ? c->interval : INTERVAL_S;
+    s->relist_wait = c->relist_wait ? c->relist_wait : RELIST_WAIT_S;
     list_init(&s->marks);
     list_init(&s->waiters);
     loop_task_init(&s->kick, on_kick, s);

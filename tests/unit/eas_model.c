@@ -42,6 +42,8 @@ static struct {
     int skip, times, fired;
     struct httpd_request *ping;
     int ping_clock;
+    bool losing;       /* the answer to this Sync will be lost */
+    char lost_key[24]; /* with which it came */
 } m;
 
 static struct model_box *
@@ -205,8 +207,22 @@ news_xml(const char *folder, int since, int window, struct buf *out,
     return upto;
 }
 
+/* A server that books what it did under a key does not do it a second time
+ * when the key comes again, whatever the value is by then (Z-Push). */
+static bool
+done_before(struct model_item *it, struct slice key)
+{
+    if (m.losing) {
+        slice_copy(key, m.lost_key, sizeof m.lost_key);
+        it->done_lost = true;
+        return false;
+    }
+    return it->done_lost && m.lost_key[0] && slice_is(key, m.lost_key);
+}
+
 static void
-take_change(const struct wbxml_node *n, struct slice folder, struct buf *out)
+take_change(const struct wbxml_node *n, struct slice folder, struct slice key,
+            struct buf *out)
 {
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
     const struct wbxml_node *data = wbxml_find(n, AIRSYNC_APPLICATION_DATA, 0);
@@ -220,6 +236,8 @@ take_change(const struct wbxml_node *n, struct slice folder, struct buf *out)
                           "</Change>", SLICE_FMT(id));
         return;
     }
+    if (done_before(it, key))
+        return;
     if (n->tag == AIRSYNC_DELETE) {
         it->gone = true;
         it->removed = ++m.clock;
@@ -269,10 +287,15 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
         /* Changes alone: what they do is no news, what else there is stays. */
         int before = m.clock;
 
+        if (m.losing)
+            for (int i = 0; i < m.nitems; i++)
+                m.items[i].done_lost = false;
         for (; n; n = n->next)
-            take_change(n, folder, &told);
+            take_change(n, folder, key, &told);
         if (since == before)
             upto = m.clock;
+        if (!m.losing)
+            m.lost_key[0] = '\0';
     } else {
         upto = news_xml(b->id, since, (int)window, &news, &more);
     }
@@ -497,6 +520,7 @@ serve(struct httpd_request *r, const char *cmd, const struct wbxml_node *ask)
     if (fault == MODEL_KEY_LOST)
         for (int i = 0; i < m.nboxes; i++)
             m.boxes[i].key_lost = true;
+    m.losing = fault == MODEL_DROP_AFTER;
     if (!strcmp(cmd, "FolderSync"))
         answer_folders(ask, &xml);
     else if (!strcmp(cmd, "Sync"))

@@ -493,6 +493,39 @@ test_flags_up_broken(void)
     test_row(NULL);
 }
 
+/* The answer to a change is lost, the client changes its mind, and a server
+ * that knows the key does not look at the second value. */
+static void
+test_flags_up_twice(void)
+{
+    static const bool ends[] = {false, true};
+    struct model_item *a;
+
+    for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+        rig_begin();
+        a = model_add("1", "a", T0);
+        a->flagged = !ends[k];
+        CHECK(run());
+        edit("INBOX", 1, ends[k] ? STORE_FLAGS_ADD : STORE_FLAGS_REMOVE,
+             STORE_FLAGGED, NULL);
+        edit("INBOX", 1, STORE_FLAGS_ADD, 0, "work");
+        model_break("Sync", MODEL_DROP_AFTER, 0, 1);
+        sync_push_soon(sync_);
+        settle();
+        CHECK_INT(model_fired(), 1);
+        CHECK_INT(a->flagged, ends[k]);
+        edit("INBOX", 1, ends[k] ? STORE_FLAGS_REMOVE : STORE_FLAGS_ADD,
+             STORE_FLAGGED, NULL);
+        edit("INBOX", 1, STORE_FLAGS_REMOVE, 0, "work");
+        CHECK(restart());
+        CHECK(settle());
+        CHECK_INT(a->flagged, !ends[k]);
+        CHECK_STR(a->keyword, "");
+        CHECK_INT(journal(), 0);
+        rig_end();
+    }
+}
+
 static void
 test_expunge(void)
 {
@@ -772,6 +805,7 @@ static const struct test_case cases[] = {
     TEST(test_flags_down),
     TEST(test_flags_up),
     TEST(test_flags_up_broken),
+    TEST(test_flags_up_twice),
     TEST(test_expunge),
     TEST(test_move),
     TEST(test_move_broken),
