@@ -11,7 +11,7 @@
 #define BACKOFF_MAX_MS ((int64_t)600000)
 #define REST_MS ((int64_t)3600000)
 #define SHORT_REST_MS ((int64_t)60000) /* if somebody looks */
-#define SOON_MS ((int64_t)5000)
+#define SOON_MS ((int64_t)2500)
 #define QUIET_PINGS 2 /* wake-ups without news before a folder leaves the
                          Ping for a while */
 

@@ -42,6 +42,7 @@ static struct {
     int skip, times, fired;
     struct httpd_request *ping;
     int ping_clock;
+    bool hierarchy_lost;
     bool losing;       /* the answer to this Sync will be lost */
     char lost_key[24]; /* with which it came */
 } m;
@@ -111,6 +112,11 @@ answer_folders(const struct wbxml_node *ask, struct buf *out)
     struct slice key = wbxml_text(ask, FOLDER_SYNC_KEY, 0);
     int since = atoi(key.p ? key.p : "0");
 
+    if (m.hierarchy_lost && since) {
+        buf_adds(out, "<FolderSync><Status>9</Status></FolderSync>");
+        return;
+    }
+    m.hierarchy_lost = false;
     buf_addf(out, "<FolderSync><Status>1</Status><SyncKey>%d</SyncKey>"
                   "<Changes>", m.clock);
     for (int i = 0; i < m.nboxes; i++) {
@@ -635,6 +641,34 @@ model_reborn(void)
     for (int i = 0; i < m.nitems; i++)
         if (!m.items[i].gone)
             item_name(&m.items[i]);
+}
+
+static void
+reborn_id(char *id, size_t size)
+{
+    char old[16];
+
+    snprintf(old, sizeof old, "%s", id);
+    if (strcmp(old, "0") == 0)
+        return;
+    if (strcmp(old, "1") == 0 || strcmp(old, "2") == 0)
+        id[0] = old[0] == '1' ? '2' : '1';
+    else
+        snprintf(id, size, "n%.10s", old);
+}
+
+void
+model_folders_reborn(void)
+{
+    for (int i = 0; i < m.nboxes; i++) {
+        reborn_id(m.boxes[i].id, sizeof m.boxes[i].id);
+        reborn_id(m.boxes[i].parent, sizeof m.boxes[i].parent);
+    }
+    for (int i = 0; i < m.nitems; i++)
+        reborn_id(m.items[i].folder, sizeof m.items[i].folder);
+    m.hierarchy_lost = true;
+    m.clock++;
+    model_reborn();
 }
 
 struct model_item *

@@ -41,6 +41,9 @@ void model_changed(struct model_item *);
 void model_gone(struct model_item *);
 /* All items get other ids, all keys are lost: a restored mailbox. */
 void model_reborn(void);
+/* The folder list is lost, and INBOX and Sent have changed ids, all others have
+ * new ones. */
+void model_folders_reborn(void);
 struct model_item *model_find(const char *folder, const char *subject);
 /* Items there that are not gone. */
 int model_count(const char *folder);
