@@ -69,6 +69,11 @@ struct op *sync_push(struct sync *, int64_t collection, op_done_fn *done,
 struct op *sync_bodies(struct sync *, size_t *n_out, op_done_fn *done,
                        void *arg);
 
+/* ---- standin.c ---- */
+
+/* The MIME that is shown for a message which the server refuses. */
+void sync_standin_make(const struct store_message *, struct buf *out);
+
 /* ---- the account's synchronisation (sync.c) ---- */
 
 #define SYNC_BACKOFF_MIN_MS ((int64_t)5000)
@@ -96,6 +101,8 @@ struct sync {
     struct loop_timer retry; /* after a failure */
     struct loop_timer timed;
     struct loop_timer bodies_retry;
+    struct loop_timer bodies_refused; /* to be asked for again */
+    bool bodies_wait; /* some were refused */
     struct store_watcher watcher;
     int64_t backoff;
     enum sync_state state;

@@ -373,6 +373,11 @@ answer_fetch(struct httpd_request *r, const struct wbxml_node *ask)
         struct model_item *it =
             item_of(id, wbxml_text(n, AIRSYNC_COLLECTION_ID, 0));
 
+        if (it && it->withheld) {
+            buf_addf(&xml, "<Fetch><Status>14</Status><airsync:ServerId>%.*s"
+                           "</airsync:ServerId></Fetch>", SLICE_FMT(id));
+            continue;
+        }
         buf_addf(&xml, "<Fetch><Status>%d</Status><airsync:ServerId>%.*s"
                        "</airsync:ServerId>", it ? 1 : 6, SLICE_FMT(id));
         if (it) {

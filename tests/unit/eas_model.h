@@ -13,6 +13,7 @@ struct model_item {
     char id[24], folder[16], subject[64], keyword[64];
     int64_t received;
     bool read, flagged, gone;
+    bool withheld; /* listed, but never handed out */
     bool done_lost; /* changed by a request whose answer was lost */
     int added, changed, removed; /* clock of the model */
     int copies;                  /* how often it was moved or made */
