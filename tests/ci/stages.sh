@@ -8,6 +8,7 @@ clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
 crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
 faults     500  tests/faults/run           each command x each fault: the same end, or the error of the table
+scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
@@ -59,6 +60,7 @@ versions() {
 }
 crash() { take_tap crash tests/crash/run --seconds 240; }
 faults() { take_tap faults tests/faults/run; }
+scenario() { take_tap scenario tests/scenario/run; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 
