@@ -435,8 +435,14 @@ folder_empty(struct store *s, int64_t id, struct err *e)
         struct store_row_message r;
 
         arena_reset(a);
-        if (store_message_load(s, message, a, &r, e) ||
-            store_message_leave(s, &r.m, e) || store_message_erase(s, &r, e)) {
+        rc = store_message_load(s, message, a, &r, e);
+        /* A copy elsewhere that waits for its item loses only that. */
+        if (rc == 0 && r.heir && r.m.folder && r.m.folder != id)
+            rc = store_copy_stay(s, message, a, e);
+        else if (rc == 0)
+            rc = store_message_leave(s, &r.m, e) ||
+                 store_message_erase(s, &r, e);
+        if (rc) {
             rc = -1;
             break;
         }
