@@ -56,6 +56,12 @@ log_set_addresses(bool shown)
     state.addresses = shown;
 }
 
+bool
+log_shows_addresses(void)
+{
+    return state.addresses;
+}
+
 static size_t
 line_start(char *line, size_t size, enum log_level level)
 {

@@ -22,6 +22,7 @@ void log_set_level(enum log_level max);
 bool log_wants(enum log_level level);
 /* false: addresses given through log_address() are hashed. */
 void log_set_addresses(bool shown);
+bool log_shows_addresses(void);
 
 /* `what` names the room, like "sync". The text is one line; control bytes
  * become blanks. Data goes as key=value: "account=%s folder=%s". */

@@ -62,12 +62,29 @@ is_candidate(struct certs *cs, const char *address, X509 *x, bool *out,
     return rc;
 }
 
+/* Is it kept for this address already? 1, 0, -1. */
+static int
+is_known(struct certs *cs, const char *address, const char *fp, struct err *e)
+{
+    struct arena *a = arena_new();
+    struct store_cert row;
+    int64_t after = 0;
+    int rc;
+
+    while ((rc = store_cert_next(cs->store, address, &after, a, &row, e)) ==
+               1 &&
+           strcmp(row.fingerprint, fp) != 0)
+        ;
+    arena_free(&a);
+    return rc;
+}
+
 static int
 keep(struct certs *cs, const char *address, X509 *x,
      const struct smime_signer *s, int64_t now, char fp[65], struct err *e)
 {
     unsigned char *der = NULL;
-    int n = i2d_X509(x, &der), rc;
+    int n = i2d_X509(x, &der), rc, known = 0;
     struct store_cert row = {
         .fingerprint = fp,
         .address = address,
@@ -85,8 +102,12 @@ keep(struct certs *cs, const char *address, X509 *x,
         row.capabilities = SLICE_NONE;
     rc = is_candidate(cs, address, x, &row.candidate, e);
     if (rc == 0)
+        known = is_known(cs, address, fp, e);
+    if (rc == 0 && known >= 0)
         rc = store_cert_put(cs->store, &row, e);
-    if (rc == 0)
+    if (known < 0)
+        rc = -1;
+    if (rc == 0 && !known) /* seen again is no news */
         log_info("certs", "address=%s fingerprint=%.16s %s",
                  log_address(address), fp,
                  row.candidate ? "another issuer: waits to be accepted"

@@ -21,6 +21,8 @@
 #define STATUS_SENT_BEFORE 118
 /* The submission failed: nothing was sent. */
 #define STATUS_NOT_SENT 120
+/* A SmartReply or SmartForward is tried so often, then a plain SendMail. */
+#define SMART_TRIES 2
 
 struct deliver {
     struct op *op;
@@ -35,15 +37,18 @@ struct deliver {
     bool booked;       /* SENDING, by us */
     bool found, stale;
     bool toless; /* the empty group in To was taken out */
+    struct outbox_source source;
+    bool smart; /* the server is told what is answered or forwarded */
     int64_t looked;
 };
 
-static flow_step_fn deliver_row, deliver_load, deliver_look, deliver_sure,
-    deliver_book, deliver_flush, deliver_send, deliver_answer;
+static flow_step_fn deliver_row, deliver_load, deliver_source, deliver_look,
+    deliver_sure, deliver_book, deliver_flush, deliver_send, deliver_answer;
 
 static flow_step_fn *const deliver_steps[] = {
     deliver_row,
     deliver_load,
+    deliver_source, /* what does it answer or forward? */
     deliver_look,  /* an earlier try may have arrived: what is in Sent? */
     deliver_sure,
     deliver_book,  /* SENDING */
@@ -153,6 +158,23 @@ deliver_load(void *self)
                                       &d->mime, flow_wake, &d->flow));
 }
 
+/* A copy for a hidden recipient is no second answer. */
+static enum flow_next
+deliver_source(void *self)
+{
+    struct deliver *d = self;
+    struct err e;
+
+    if (*d->row.parent)
+        return FLOW_NEXT;
+    if (outbox_source_find(d->ob, buf_slice(&d->mime), d->arena, &d->source,
+                           &e) < 0)
+        return flow_fail_err(&d->flow, &e);
+    d->smart = d->source.server_id && !d->row.signed_ && !d->row.encrypted &&
+               d->row.tries < SMART_TRIES;
+    return FLOW_NEXT;
+}
+
 static enum flow_next
 deliver_look(void *self)
 {
@@ -182,6 +204,7 @@ deliver_sure(void *self)
         return FLOW_NEXT;
     if (d->found) {
         log_notice("outbox", "id=%s was found in Sent: it had arrived", d->id);
+        outbox_source_mark(d->ob, &d->source);
         return FLOW_DONE;
     }
     if (d->looked < d->row.next_try)
@@ -249,6 +272,11 @@ deliver_send(void *self)
     };
 
     d->booked = true;
+    if (d->smart) {
+        mail.verb = (enum eas_verb)d->source.verb;
+        mail.source = (struct eas_place){d->source.collection,
+                                         d->source.server_id};
+    }
     return flow_wait(&d->flow, eas_send(d->ob->eas, &mail, &d->answer, on_sent,
                                         d));
 }
@@ -282,6 +310,47 @@ to_drop(struct deliver *d)
     return true;
 }
 
+/* A refusal that may be about the message that is answered, or about the
+ * command: it is not there any more (150), SmartReply is not served. The mail
+ * itself may go all the same. A full mailbox or a throttle is not of these. */
+static bool
+smart_drop(struct deliver *d)
+{
+    const struct eas_status *s =
+        eas_status_find(EAS_CMD_SMARTREPLY, d->answer.status);
+
+    bool about_it = d->answer.status == STATUS_NOT_SENT ||
+                    s->err == E_MISSING || s->err == E_REMOTE ||
+                    s->err == E_DENIED || s->err == E_BUG ||
+                    s->err == E_INPUT;
+
+    if (!d->smart || d->answer.reaction == EAS_OK || !about_it ||
+        d->answer.status == STATUS_SENT_BEFORE)
+        return false;
+    log_info("outbox", "id=%s status %d, is sent plainly", d->id,
+             d->answer.status);
+    d->smart = false;
+    return true;
+}
+
+/* SENT, and what it answers is marked, in one commit. */
+static int
+sent_book(struct deliver *d)
+{
+    struct err e;
+
+    if (store_begin(d->ob->store, &e)) {
+        log_error("outbox", "id=%s could not be booked: %s", d->id, e.text);
+        return -1;
+    }
+    if (state_set(d, STORE_QUEUE_SENT, 0, "")) {
+        store_rollback(d->ob->store);
+        return -1;
+    }
+    outbox_source_mark(d->ob, &d->source);
+    return store_commit(d->ob->store, &e);
+}
+
 static enum flow_next
 deliver_answer(void *self)
 {
@@ -292,6 +361,8 @@ deliver_answer(void *self)
         outbox_transport_failed(d->ob, d->id);
     if (d->failed.code)
         return flow_fail_err(&d->flow, &d->failed);
+    if (smart_drop(d))
+        return FLOW_BACK;
     if (d->answer.status == STATUS_NOT_SENT && to_drop(d)) {
         log_info("outbox", "id=%s is tried without To", d->id);
         return FLOW_BACK;
@@ -303,7 +374,7 @@ deliver_answer(void *self)
             e.code = E_REMOTE;
         return flow_fail_err(&d->flow, &e);
     }
-    if (state_set(d, STORE_QUEUE_SENT, 0, "")) {
+    if (sent_book(d)) {
         /* It stays SENDING, and Sent will tell. */
         d->answer.maybe = true;
         return flow_fail(&d->flow, E_FULL, "it was accepted, which could not "

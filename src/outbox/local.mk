@@ -4,7 +4,7 @@ libsp_outbox_a_SOURCES = \
 	src/outbox/outbox.c src/outbox/outbox.h src/outbox/outcome.c \
 	src/outbox/policy.c src/outbox/private.h \
 	src/outbox/rcpt.c src/outbox/report.c src/outbox/seal.c \
-	src/outbox/send.c src/outbox/sent.c \
+	src/outbox/send.c src/outbox/sent.c src/outbox/source.c \
 	src/outbox/submit.c src/outbox/wish.c
 
 check_PROGRAMS += tests/unit/test_outbox

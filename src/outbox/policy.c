@@ -152,6 +152,14 @@ decide(const struct outbox_policy *p, const struct question *q,
     return 0;
 }
 
+static int
+barred(struct err *e)
+{
+    return err_set(e, E_DENIED,
+                   "the server's policy lets only keys on cards sign "
+                   "(AllowSMIMESoftCerts), and those are not built yet");
+}
+
 int
 outbox_policy_want(const struct outbox_policy *p, const struct outbox_facts *f,
                    struct outbox_want *out, struct err *e)
@@ -181,10 +189,14 @@ outbox_policy_want(const struct outbox_policy *p, const struct outbox_facts *f,
         out->encrypt = OUTBOX_ENCRYPT;
     }
     out->hide_subject = f->secret_reply && out->encrypt != OUTBOX_CLEAR;
-    if (out->sign && !p->soft_keys)
-        return err_set(e, E_DENIED,
-                       "the server's policy lets only keys on cards sign "
-                       "(AllowSMIMESoftCerts), and those are not built yet");
+    /* CBC hides, but protects from no change: what is encrypted is signed
+     * inside (SMIME.md section 6) unless a setting or a wish says no. */
+    out->sign_sealed = !out->sign && p->sign == SETTINGS_ASK &&
+                       f->wish.sign == OUTBOX_UNSAID &&
+                       out->encrypt != OUTBOX_CLEAR;
+    out->sign_barred = !p->soft_keys;
+    if (out->sign && out->sign_barred)
+        return barred(e);
     if (p->weak && out->encrypt != OUTBOX_CLEAR)
         return outbox_policy_check(p, true, true, e);
     return 0;
@@ -224,6 +236,13 @@ missing_err(const struct certs_found *found, struct err *e)
     return -1;
 }
 
+static int
+barred_sealed(struct err *e)
+{
+    barred(e);
+    return err_add(e, "encrypted mail is signed too, unless it says sign=no");
+}
+
 int
 outbox_policy_settle(const struct outbox_want *w,
                      const struct certs_found *found, bool waited,
@@ -245,7 +264,8 @@ outbox_policy_settle(const struct outbox_want *w,
         return err_set(e, E_NOCERT, "there is nobody to encrypt to");
     if (!none && !not_asked) {
         out->encrypt = true;
-        return 0;
+        out->sign |= w->sign_sealed;
+        return w->sign_sealed && w->sign_barred ? barred_sealed(e) : 0;
     }
     if (w->encrypt == OUTBOX_IF_POSSIBLE && (none || waited))
         return 0;

@@ -74,6 +74,8 @@ enum outbox_encrypt {
 struct outbox_want {
     bool pass; /* sealed by the mail program: as it is */
     bool sign;
+    bool sign_sealed; /* nobody said whether: signed if it is encrypted */
+    bool sign_barred; /* which the server's policy forbids with our keys */
     enum outbox_encrypt encrypt;
     bool hide_subject;
 };
@@ -131,6 +133,21 @@ void outbox_envelope_bcc(const char *const *addresses, size_t n,
  * left out; the body as it is. E_INPUT for any other line that is no field:
  * what it is nobody knows. */
 int outbox_envelope_seven(struct slice mime, struct buf *out, struct err *e);
+
+/* ---- source.c: what is answered or forwarded ---- */
+
+struct outbox_source {
+    int64_t message; /* 0: none that we know */
+    int verb;        /* EAS_REPLY, EAS_FORWARD */
+    /* Where the server has it; NULL: not to be named to the server, for it is
+     * local or what goes out is sealed. */
+    const char *collection, *server_id;
+};
+/* Of the bytes that leave. 1, 0 (none), -1; strings live in the arena. */
+int outbox_source_find(struct outbox *, struct slice mime, struct arena *,
+                       struct outbox_source *out, struct err *e);
+/* \Answered or $Forwarded here, at once. */
+void outbox_source_mark(struct outbox *, const struct outbox_source *);
 
 /* ---- seal.c: the jobs in the worker ---- */
 

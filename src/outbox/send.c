@@ -308,8 +308,12 @@ send_unlock(void *self)
         return FLOW_NEXT;
     if (s->verdict.sign &&
         !(s->signer =
-              keys_find_sender(s->ob->keys, s->sender, now_unix(), &e)))
+              keys_find_sender(s->ob->keys, s->sender, now_unix(), &e))) {
+        if (s->want.sign_sealed)
+            err_add(&e, "encrypted mail is signed too, unless it says "
+                        "sign=no");
         return flow_fail_err(&s->flow, &e);
+    }
     s->own = own_find(s, &e);
     if (!s->own && s->verdict.encrypt && s->ob->settings->encrypt_to_self) {
         err_add(&e, "encrypt_to_self");

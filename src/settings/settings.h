@@ -25,7 +25,7 @@ enum settings_auth {
     SETTINGS_AUTH_CERTIFICATE,
 };
 enum settings_want {
-    SETTINGS_ASK, /* only on the message's wish */
+    SETTINGS_ASK, /* on the message's wish; what is encrypted is signed */
     SETTINGS_ALWAYS,
     SETTINGS_NEVER,
     SETTINGS_IF_POSSIBLE, /* encrypt only */

@@ -57,8 +57,15 @@ smtp_client_answer(struct smtp_client *c, const struct smtp_reply *r)
     client_write(c, r);
     if (r->code < 400)
         return;
-    log_debug("smtp", "from=%s answered %d %s", stream_peer(c->stream),
-              r->code, r->text);
+    /* Of a client that has signed in a refusal is an event (SPEC section 12);
+     * of others it is noise that anybody could make. */
+    if (c->account)
+        log_info("smtp", "account=%s from=%s answered %d %s",
+                 account_name(c->account), stream_peer(c->stream), r->code,
+                 log_shows_addresses() ? r->text : r->enhanced);
+    else
+        log_debug("smtp", "from=%s answered %d %s", stream_peer(c->stream),
+                  r->code, r->text);
     if (++c->errors >= SMTP_MAX_ERRORS)
         smtp_client_bye(c, 421, "4.7.0", "too many errors");
 }

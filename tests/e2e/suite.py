@@ -36,17 +36,17 @@ class Suite:
         self.serial = 0
         self.taken = set()
 
-    def message(self, to, subject, body='Hello.\r\n', extra=''):
-        """A submission of Alice's, and its Message-ID."""
+    def message(self, to, subject, body='Hello.\r\n', extra='', user='alice'):
+        """A submission of the user's, and its Message-ID."""
         self.serial += 1
         ident = '<out%d.%d@client.example.test>' % (self.serial, time.time())
-        return ('From: Alice Example <alice@example.test>\r\n'
+        return ('From: %s Example <%s@example.test>\r\n'
                 'To: %s\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: %s\r\n'
                 'MIME-Version: 1.0\r\n'
                 'Content-Type: text/plain; charset=utf-8\r\n'
                 'Content-Transfer-Encoding: 8bit\r\n%s\r\n%s' % (
-                    to, subject, email.utils.formatdate(), ident, extra,
-                    body)).encode(), ident
+                    user.capitalize(), user, to, subject,
+                    email.utils.formatdate(), ident, extra, body)).encode(), ident
 
     # ---- finding things at the server ----
 
@@ -414,6 +414,33 @@ def _know_certificate(s, user, name, whose):
         s.lab.add_certificate(user, name, whose)
 
 
+def step_answer_marks_the_original(s):
+    """SmartReply with ReplaceMime: the server knows what was answered."""
+    raw, ident = s.message('alice@example.test', 'Question', 'Well?\r\n')
+    s.server.inject('bob', raw)
+    imap = s.lab.imap('bob', 'INBOX')
+    uid = s.told(imap, ident)
+    question = header(imap.body(uid), 'Message-ID')
+    def flags():
+        imap.command('NOOP')
+        return imap.uid_fetch(uid, '(UID FLAGS)')[uid]['FLAGS']
+    check('\\Answered' not in flags(), 'answered already')
+    raw, ident = s.message('alice@example.test', 'Re: Question', 'So.\r\n',
+                           'In-Reply-To: %s\r\n' % question, user='bob')
+    s.lab.submit('bob', raw, ['alice@example.test'])
+    item = s.delivered('alice', ident)
+    check(b'Well?' not in item.raw, 'the server added the original')
+    s.lab.wait_for(lambda: '\\Answered' in flags(), 15,
+                   '\\Answered at the reader', 0.3)
+    imap.logout()
+    if not hasattr(s.server, 'log'):
+        return 'delivered as it was written; \\Answered'
+    same([x['command'] for x in s.server.log()
+          if x.get('command') in ('SmartReply', 'SmartForward')],
+         ['SmartReply'], 'the commands')
+    return 'by one SmartReply, delivered as it was written; \\Answered'
+
+
 def step_submit_signed(s):
     raw, ident = s.message('bob@example.test', 'Signed', 'Grüße, signed.\r\n',
                            'X-Sealpost: sign=yes; encrypt=no\r\n')
@@ -599,7 +626,8 @@ STEPS = [
     step_every_byte, step_structures, step_new_mail_wakes_IDLE,
     step_read_and_flag_upwards, step_read_and_flag_downwards, step_keywords,
     step_move, step_moved_and_deleted_elsewhere, step_delete,
-    step_submit_plain, step_submit_signed, step_harvest,
+    step_submit_plain, step_answer_marks_the_original, step_submit_signed,
+    step_harvest,
     step_submit_signed_and_encrypted, step_sent_shows_what_left,
     step_refused_without_certificate, step_bcc,
     step_envelope_and_headers_agree, step_nothing_changes_by_a_restart,

@@ -39,6 +39,7 @@ sent_clear(void)
     for (int i = 0; i < nsent; i++) {
         free(sent[i].client_id);
         free(sent[i].mime);
+        free(sent[i].source);
     }
     nsent = 0;
 }
@@ -51,7 +52,8 @@ world_tap(const char *target, struct slice body)
     struct slice mime;
     struct err e;
 
-    if (!strstr(target, "Cmd=SendMail") || nsent == SENDS_MAX)
+    if ((!strstr(target, "Cmd=SendMail") && !strstr(target, "Cmd=Smart")) ||
+        nsent == SENDS_MAX)
         return;
     a = arena_new();
     if (CHECK(wbxml_tree_parse(a, body, NULL, &root, &e) == 0)) {
@@ -60,6 +62,9 @@ world_tap(const char *target, struct slice body)
             slice_dup(wbxml_text(root, COMPOSE_CLIENT_ID, 0));
         sent[nsent].mime = slice_dup(mime);
         sent[nsent].len = mime.n;
+        sent[nsent].source =
+            slice_dup(wbxml_text(root, COMPOSE_SOURCE, COMPOSE_ITEM_ID, 0));
+        sent[nsent].replace = wbxml_has(root, COMPOSE_REPLACE_MIME, 0);
         sent[nsent].save = wbxml_has(root, COMPOSE_SAVE_IN_SENT_ITEMS, 0);
         nsent++;
     }

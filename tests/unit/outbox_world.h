@@ -25,7 +25,8 @@ struct certs_anchors;
 struct sent {
     char *client_id, *mime;
     size_t len;
-    bool save;
+    bool save, replace;
+    char *source; /* ItemId of what is answered; "" none */
 };
 extern struct sent sent[SENDS_MAX];
 extern int nsent;

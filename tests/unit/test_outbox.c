@@ -103,8 +103,12 @@ expected(const struct combination *c, bool *is_signed)
     *is_signed = sign;
     if (!must && !may)
         return SENT_CLEAR;
-    if (c->certs == ALL_HAVE)
+    if (c->certs == ALL_HAVE) {
+        /* "ask" and nobody asked: signed because it is encrypted. */
+        *is_signed = sign || (c->sign == SETTINGS_ASK &&
+                              c->wish_sign == OUTBOX_UNSAID);
         return SENT_SEALED;
+    }
     if (must)
         return c->certs == ONE_NOT_ASKED ? WAITS : REFUSED_NOCERT;
     return c->certs == ONE_NOT_ASKED && !c->waited ? WAITS : SENT_CLEAR;
@@ -267,6 +271,29 @@ policy_sealed_already(void)
     test_row(NULL);
 }
 
+/* Encrypted and not told whether to sign, where no key may sign. */
+static void
+policy_document_sealed(const struct settings_account *s,
+                       const struct eas_policy *doc)
+{
+    struct outbox_facts f = {.wish = {.encrypt = OUTBOX_YES}};
+    struct certs_found found = found_of(ALL_HAVE);
+    struct outbox_policy p;
+    struct outbox_verdict v;
+    struct outbox_want want;
+    struct err e;
+
+    outbox_policy_of(s, doc, &p);
+    CHECK_INT(outbox_policy_want(&p, &f, &want, &e), 0);
+    CHECK_INT(outbox_policy_settle(&want, &found, false, &v, &e), -1);
+    CHECK_INT(e.code, E_DENIED);
+    CHECK(strstr(e.text, "sign=no") != NULL);
+    f.wish.sign = OUTBOX_NO;
+    CHECK_INT(outbox_policy_want(&p, &f, &want, &e), 0);
+    CHECK_INT(outbox_policy_settle(&want, &found, false, &v, &e), 0);
+    CHECK(v.encrypt && !v.sign);
+}
+
 static void
 policy_document(void)
 {
@@ -306,6 +333,9 @@ policy_document(void)
     outbox_policy_of(&s, &doc, &p);
     CHECK_INT(outbox_policy_want(&p, &f, &want, &e), -1);
     CHECK(strstr(e.text, "AllowSMIMESoftCerts") != NULL);
+    doc.require_signed = false;
+    policy_document_sealed(&s, &doc);
+    doc.require_signed = true;
     /* The check right before sending. */
     CHECK_INT(outbox_policy_check(&p, false, true, &e), -1);
     CHECK_INT(outbox_policy_check(&p, true, false, &e), -1);

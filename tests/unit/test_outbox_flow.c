@@ -60,6 +60,33 @@ openssl_reads(int i, const char *reader, bool is_signed)
     return rc == 0;
 }
 
+/* Message 1, known by this Message-ID, is on the server as 5:9. */
+static void
+known_arrives(void)
+{
+    struct store_view v = {.opened = true,
+                           .digest = SLICE("12345678901234567890123456789012"),
+                           .envelope = "", .structure = "", .body = "",
+                           .message_id = "<known@example.test>",
+                           .verdict = ""};
+    struct err e = {0};
+
+    sent_arrives("5:9", SLICE("Subject: x\r\n\r\ny"));
+    CHECK_INT(store_view_set(w.store, 1, &v, &e), 0);
+}
+
+static unsigned
+known_flags(void)
+{
+    struct arena *a = arena_new();
+    struct store_message m = {0};
+    struct err e;
+
+    CHECK_INT(store_message_get(w.store, 1, a, &m, &e), 0);
+    arena_free(&a);
+    return m.flags;
+}
+
 /* ---- cases ---- */
 
 #define OK {.cmd = "SendMail"}
@@ -140,6 +167,26 @@ signed_only(void)
     CHECK(openssl_reads(0, "", true));
     CHECK_STR(field(0, "Bcc"), "dave@example.test");
     CHECK(strncmp(field(0, "Content-Type"), "multipart/signed", 16) == 0);
+    close_account();
+}
+
+/* Asked to be encrypted, and nothing else: signed inside too. */
+static void
+signed_when_sealed(void)
+{
+    static const struct script play[] = {OK, OK, END};
+
+    account("sealed2", NULL);
+    eas_server_play(play);
+    submit("bob@example.test", "X-Sealpost: encrypt=yes\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(0, "bob-enc", true));
+    submit("bob@example.test", "X-Sealpost: encrypt=yes; sign=no\r\n");
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK(openssl_reads(1, "bob-enc", false));
+    CHECK(!openssl_reads(1, "bob-enc", true));
     close_account();
 }
 
@@ -491,6 +538,114 @@ came_again(void)
     close_account();
 }
 
+#define REPLY "In-Reply-To: <known@example.test>\r\n"
+#define FORWARD "X-Forwarded-Message-Id: <known@example.test>\r\n"
+
+/* SPEC section 6: who marks what is answered or forwarded. */
+static void
+answers(void)
+{
+    static const struct {
+        const char *name, *fields, *cmd, *source;
+        unsigned flag;
+    } cases[] = {
+        {"reply", REPLY, "SmartReply", "5:9", STORE_ANSWERED},
+        {"forward", FORWARD, "SmartForward", "5:9", STORE_FORWARDED},
+        {"forward in a thread", REPLY FORWARD, "SmartForward", "5:9",
+         STORE_FORWARDED},
+        {"unknown", "In-Reply-To: <other@example.test>\r\n", "SendMail", "",
+         0},
+        {"no id", "In-Reply-To: your mail\r\n", "SendMail", "", 0},
+        {"signed", REPLY "X-Sealpost: sign=yes\r\n", "SendMail", "",
+         STORE_ANSWERED},
+        {"encrypted", FORWARD "X-Sealpost: encrypt=yes\r\n", "SendMail", "",
+         STORE_FORWARDED},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct script play[] = {{.cmd = cases[i].cmd}, END};
+
+        test_row(cases[i].name);
+        sent_clear();
+        account(cases[i].name, NULL);
+        known_arrives();
+        eas_server_play(play);
+        submit("bob@example.test", cases[i].fields);
+        finish();
+        CHECK_STR(done.err.text, "");
+        CHECK_INT(nsent, 1);
+        CHECK_STR(sent[0].source ? sent[0].source : "", cases[i].source);
+        CHECK(sent[0].save && sent[0].replace == (*cases[i].source != 0));
+        CHECK_INT(known_flags() & (STORE_ANSWERED | STORE_FORWARDED),
+                  cases[i].flag);
+        close_account();
+    }
+}
+
+/* It is gone on the server (150): the mail goes plainly, with its ClientId. A
+ * full mailbox is an answer to the mail itself. A lost reply is settled as
+ * that of SendMail. */
+static void
+answers_refused(void)
+{
+    static const struct script gone[] = {
+        {.cmd = "SmartReply",
+         .xml = "<SmartReply xmlns=\"ComposeMail\"><Status>150</Status>"
+                "</SmartReply>"},
+        {.cmd = "SendMail"}, END};
+    static const struct script full[] = {
+        {.cmd = "SmartReply",
+         .xml = "<SmartReply xmlns=\"ComposeMail\"><Status>113</Status>"
+                "</SmartReply>"},
+        END};
+    static const struct script lost[] = {
+        {.cmd = "SmartReply", .how = PLAY_DROP}, END};
+    char id[16];
+
+    account("gone", NULL);
+    known_arrives();
+    eas_server_play(gone);
+    submit("bob@example.test", REPLY);
+    finish();
+    CHECK_STR(done.err.text, "");
+    CHECK_INT(nsent, 2);
+    CHECK_STR(sent[0].client_id, sent[1].client_id);
+    CHECK_STR(sent[1].source ? sent[1].source : "", "");
+    CHECK(known_flags() & STORE_ANSWERED);
+    close_account();
+
+    account("full", NULL);
+    known_arrives();
+    eas_server_play(full);
+    submit("bob@example.test", REPLY);
+    finish();
+    CHECK_INT(done.err.code, E_QUOTA);
+    CHECK(!(known_flags() & STORE_ANSWERED));
+    close_account();
+
+    sent_clear();
+    account("lost reply", "submit_wait = 1s\n");
+    known_arrives();
+    eas_server_play(lost);
+    submit("bob@example.test", REPLY);
+    until_sent(1);
+    finish();
+    CHECK(result.queued);
+    snprintf(id, sizeof id, "%s", result.id);
+    CHECK_INT(state_of(id), STORE_QUEUE_SENDING);
+    CHECK(!(known_flags() & STORE_ANSWERED));
+    /* It had arrived: the copy in Sent tells, and it is not sent again. */
+    sent_arrives("5:10", slice_make(sent[0].mime, sent[0].len));
+    now_fake(AT + 120);
+    outbox_retry(w.ob, id, &done.err);
+    until_state(id, STORE_QUEUE_SENT);
+    for (int i = 0; i < 2000 && !(known_flags() & STORE_ANSWERED); i++)
+        linger(1);
+    CHECK_INT(nsent, 1);
+    CHECK(known_flags() & STORE_ANSWERED);
+    close_account();
+}
+
 static void
 reply_guard(void)
 {
@@ -833,6 +988,7 @@ static const struct test_case cases[] = {
     TEST(accepted_clear),
     TEST(accepted_sealed),
     TEST(signed_only),
+    TEST(signed_when_sealed),
     TEST(refused_here),
     TEST(from_of_others),
     TEST(refused_upstream),
@@ -843,6 +999,8 @@ static const struct test_case cases[] = {
     TEST(killed_arrived),
     TEST(killed_not_arrived),
     TEST(came_again),
+    TEST(answers),
+    TEST(answers_refused),
     TEST(reply_guard),
     TEST(sealed_already),
     TEST(at_rcpt),
