@@ -325,6 +325,8 @@ place_refused(struct store *s, const struct opened *o, struct arena *a,
 
     if (store_message_load(s, o->message, a, &r, e))
         return -1;
+    if (r.heir && r.m.folder)
+        return store_copy_refused(s, &r, a, e);
     return store_message_return(s, o->message, r.m.collection, e);
 }
 

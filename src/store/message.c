@@ -112,6 +112,7 @@ store_message_read(sqlite3_stmt *q, struct arena *a,
     r->server_keywords = db_text(q, 22, a);
     r->body_id = sqlite3_column_int64(q, 23);
     r->adrift = sqlite3_column_int64(q, 24);
+    r->heir = sqlite3_column_int(q, 25);
 }
 
 static int
@@ -374,8 +375,9 @@ store_message_enter(struct store *s, int64_t id, int64_t folder,
     c.modseq = store_modseq_next(s);
     if (store_folder_uid(s, folder, uid_out, e) ||
         db_run(s->db, e,
-               "UPDATE message SET folder = ?, uid = ?, modseq = ?, flags = ?,"
-               " saved = ? WHERE id = ?",
+               "UPDATE message SET folder = ?1, uid = ?2, modseq = ?3,"
+               " flags = ?4, saved = ?5, heir = heir AND collection <> ?1"
+               " WHERE id = ?6",
                "iiiiii", folder, (int64_t)*uid_out, (int64_t)c.modseq,
                (int64_t)flags, now_unix(), id))
         return -1;
@@ -432,20 +434,20 @@ store_message_show(struct store *s, const struct store_message *m,
 
 /* ---- what clients do ---- */
 
-static bool
-has_place(const struct store_message *m)
+bool
+store_message_is_remote(const struct store_row_message *r)
 {
-    return m->collection && *m->server_id;
+    return r->m.collection != 0;
 }
 
-static int
-edit_journal(struct store *s, const struct store_row_message *r,
-             unsigned flags, const char *keywords, struct err *e)
+int
+store_message_differs(struct store *s, const struct store_row_message *r,
+                      unsigned flags, const char *keywords, struct err *e)
 {
     char *shared;
     int rc;
 
-    if (!has_place(&r->m) && !r->adrift)
+    if (!store_message_is_remote(r))
         return 0;
     shared = store_keywords_part(keywords, false);
     rc = store_journal_note(s, r->m.id, STORE_FIELD_SEEN,
@@ -485,7 +487,7 @@ edit_flags(struct store *s, int64_t id, const struct store_flag_edit *edit,
         break;
     }
     rc = store_message_show(s, &r.m, flags, words, e) ||
-         edit_journal(s, &r, flags, words, e);
+         store_message_differs(s, &r, flags, words, e);
     free(words);
     return rc ? -1 : 0;
 }
@@ -519,7 +521,7 @@ message_move(struct store *s, int64_t id, int64_t folder, struct arena *a,
         store_message_leave(s, &r.m, e) ||
         store_message_enter(s, id, folder, r.m.flags & ~STORE_DELETED, uid, e))
         return -1;
-    if (!has_place(&r.m) && !r.adrift)
+    if (!store_message_is_remote(&r))
         return 0;
     return store_journal_note(s, id, STORE_FIELD_PLACE,
                               r.m.collection != folder, e);
@@ -554,11 +556,19 @@ static int
 message_expunge(struct store *s, int64_t id, struct arena *a, struct err *e)
 {
     struct store_row_message r;
+    int64_t heir;
+    int rc;
 
     if (store_message_load(s, id, a, &r, e) || store_message_leave(s, &r.m, e))
         return -1;
-    if (!has_place(&r.m) && !r.adrift)
+    if (!store_message_is_remote(&r))
         return store_message_erase(s, &r, e);
+    rc = store_copy_heir(s, &r, &heir, e);
+    if (rc)
+        return rc < 0 || store_copy_hand_over(s, &r, heir, a, e) ||
+                       store_message_erase(s, &r, e)
+                   ? -1
+                   : 0;
     if (db_run(s->db, e,
                "UPDATE message SET folder = 0, uid = NULL WHERE id = ?", "i",
                id))
@@ -582,16 +592,4 @@ store_message_expunge(struct store *s, int64_t id, struct err *e)
         return -1;
     }
     return store_commit(s, e);
-}
-
-int
-store_message_copy(struct store *s, int64_t id, int64_t folder,
-                   uint32_t *uid_out, struct err *e)
-{
-    (void)s;
-    (void)id;
-    (void)folder;
-    (void)uid_out;
-    return err_set(e, E_REMOTE, "copying messages is not built yet; the server "
-                                "has no copy, so moving is what can be done");
 }
