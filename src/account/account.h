@@ -119,7 +119,7 @@ void account_link(const struct account *, struct account_link *out);
 
 /* Borrowed until the loop runs again; false past the end. */
 struct account_policy_entry {
-    const char *name, *value;
+    const char *name, *value, *how;
     bool enforced;
 };
 bool account_policy_at(const struct account *, size_t i,
