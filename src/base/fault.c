@@ -16,15 +16,17 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     bool read, fail, count;
     char kind[32];
-    long left;
+    long left, hurry;
 } plan;
 
 static void
 plan_read(void)
 {
     const char *s = getenv("SEALPOST_FAULT");
+    const char *hurry = getenv("SEALPOST_FAULT_HURRY");
     char action[8] = "";
 
+    plan.hurry = hurry ? strtol(hurry, NULL, 10) : 1;
     plan.read = true;
     plan.left = -1;
     if (!s || sscanf(s, "%31[^:]:%ld:%7s", plan.kind, &plan.left, action) < 2)
@@ -57,6 +59,19 @@ fault_reset(void)
     pthread_mutex_lock(&lock);
     plan_read();
     pthread_mutex_unlock(&lock);
+}
+
+int64_t
+fault_wait(int64_t wait)
+{
+    long by;
+
+    pthread_mutex_lock(&lock);
+    if (!plan.read)
+        plan_read();
+    by = plan.hurry;
+    pthread_mutex_unlock(&lock);
+    return by < 2 || wait < 2 ? wait : wait / by + 1;
 }
 
 bool

@@ -9,11 +9,15 @@
  * line, so that a test can tell a stop that was never reached.
  * SEALPOST_FAULT=count stops nothing: each point leaves a line there, so that
  * a test knows how many there are.
+ *
+ * SEALPOST_FAULT_HURRY=N makes waiting after trouble N times shorter, so that
+ * a test of many faults takes seconds where people would wait for minutes.
  */
 #ifndef SEALPOST_BASE_FAULT_H
 #define SEALPOST_BASE_FAULT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef SEALPOST_FAULTS
 /* Kinds in use: "commit-before", "commit-after", "write", "fsync", "rename",
@@ -21,9 +25,14 @@
 bool fault_point(const char *kind);
 /* Reads the environment anew (a test that forked). */
 void fault_reset(void);
+<<<<<<< HEAD
 /* The value of an environment variable from 1 to `otherwise`, else that: what
  * is slow on purpose may be quicker in a test of some thousand starts. */
 long fault_number(const char *name, long otherwise);
+=======
+/* A time to wait after trouble, in any unit; at least 1 stays. */
+int64_t fault_wait(int64_t wait);
+>>>>>>> main
 #else
 static inline long
 fault_number(const char *name, long otherwise)
@@ -36,6 +45,11 @@ fault_point(const char *kind)
 {
     (void)kind;
     return false;
+}
+static inline int64_t
+fault_wait(int64_t wait)
+{
+    return wait;
 }
 #endif
 

@@ -6,8 +6,10 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <string.h>
@@ -194,6 +196,46 @@ secrets_hash_waste(struct slice password)
     derive(password.n > MAX_PASSWORD ? SLICE("") : password, &s, hash, NULL);
     mem_wipe(hash, sizeof(hash));
     scrypt_clear(&s);
+}
+
+/* ---- what was right before ---- */
+
+static bool
+known_mac(const struct secrets_known *k, const char *hash,
+          struct slice password, unsigned char out[32])
+{
+    size_t n = strlen(hash) + 1; /* its NUL parts the two */
+    struct buf both = BUF_INIT(SECRETS_HASH_SIZE + 1 + MAX_PASSWORD);
+    unsigned len = 0;
+    bool ok = buf_add(&both, hash, n) == 0 &&
+              buf_add_slice(&both, password) == 0 &&
+              HMAC(EVP_sha256(), k->key, sizeof k->key,
+                   (const unsigned char *)both.data, both.len, out, &len) &&
+              len == 32;
+
+    buf_wipe(&both);
+    ERR_clear_error();
+    return ok;
+}
+
+void
+secrets_known_set(struct secrets_known *k, const char *hash,
+                  struct slice password)
+{
+    k->set = RAND_bytes(k->key, sizeof k->key) == 1 &&
+             known_mac(k, hash, password, k->mac);
+}
+
+bool
+secrets_known_is(const struct secrets_known *k, const char *hash,
+                 struct slice password)
+{
+    unsigned char mac[32];
+    bool same = k->set && known_mac(k, hash, password, mac) &&
+                !mem_differs(mac, k->mac, sizeof mac);
+
+    mem_wipe(mac, sizeof mac);
+    return same;
 }
 
 void
