@@ -77,6 +77,7 @@ certs_set_anchors(struct certs *cs, struct certs_anchors *a)
 {
     certs_anchors_unref(&cs->anchors);
     cs->anchors = certs_anchors_ref(a);
+    certs_judged_clear(cs);
 }
 
 struct certs_anchors *
@@ -181,12 +182,17 @@ known_best(struct certs *cs, struct certs_one *one, struct err *e)
             j = (struct certs_judgment){
                 CERTS_CANDIDATE, "waits to be accepted (sealpostctl cert "
                                  "accept)"};
+        else if (certs_judged_good(cs, &row, one->address, now))
+            j = (struct certs_judgment){.why = CERTS_OK};
         else
             /* A list's members are not named: its address is not compared
              * (SPEC section 8). Those rows are kept for the list itself. */
             certs_trust_judge(cs->anchors, x, certs_issuers(cs),
                               CERTS_ENCRYPT, one->address, now,
                               row.source == STORE_CERT_PINNED, &j);
+        if (j.why == CERTS_OK && !certs_judged_good(cs, &row, one->address,
+                                                    now))
+            certs_judged_keep(cs, &row, one->address, now);
         if (j.why == CERTS_OK &&
             (!one->cert || ASN1_TIME_compare(X509_get0_notBefore(x),
                                              X509_get0_notBefore(one->cert)) >
