@@ -500,6 +500,7 @@ flush_run(struct worker_job *job)
 {
     struct flush_job *f = (struct flush_job *)job;
     char *last_dir = NULL;
+    bool has_body = false;
     int rc = 0;
 
     if (fault_point("fsync"))
@@ -512,6 +513,7 @@ flush_run(struct worker_job *job)
         char *dir = file_dir(f->paths[i]);
         struct err e;
 
+        has_body |= slice_starts(slice_of(dir), f->bodies);
         /* A file that was removed meanwhile needs no flush. */
         if (file_sync(f->paths[i], &e) && e.code != E_MISSING) {
             job->err = e;
@@ -526,7 +528,7 @@ flush_run(struct worker_job *job)
         rc = file_sync(last_dir, &job->err);
     free(last_dir);
     /* the directories of bodies may be new themselves */
-    if (rc == 0 && f->npaths)
+    if (rc == 0 && has_body)
         rc = file_sync(f->bodies, &job->err);
     if (rc == 0) {
         struct err e;
