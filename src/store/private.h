@@ -83,6 +83,17 @@ void store_untie(struct store_tie *);
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
 
+void store_reserve_back(struct store *);
+void store_paths_free(char ***paths, size_t *n);
+
+/* ---- flush.c ---- */
+
+/* After a commit: a flush at once, or soon when only bodies wait for it. */
+void store_flush_plan(struct store *);
+void store_flush_now(void *store);
+/* Ends them and empties the list. */
+void store_waiters_end(struct list *waiters, const struct err *err);
+
 /* ---- body.c ---- */
 
 char *store_body_path(const struct store *, int64_t body);
