@@ -158,7 +158,14 @@ void call_write_id(struct call *, unsigned tag, const struct message *);
 /* The commands, each in its cmd_ file. */
 handler_fn cmd_sync, cmd_ping, cmd_folder_sync, cmd_folder_create,
     cmd_folder_delete, cmd_folder_update, cmd_estimate, cmd_items, cmd_move,
-    cmd_send, cmd_provision, cmd_resolve, cmd_settings;
+    cmd_send, cmd_provision, cmd_resolve, cmd_settings, cmd_search, cmd_find,
+    cmd_validate;
+
+/* The element Oof of Settings. */
+void oof_answer(struct call *);
+/* What Search calls a message. */
+void long_id_write(struct call *, const struct message *);
+struct message *long_id_find(struct call *, struct slice);
 
 extern const struct command commands[];
 const struct command *command_find(const char *name);

@@ -84,8 +84,10 @@ source_find(struct call *c, struct message **out)
         return 0;
     if (folder != item || item == found)
         return 105; /* neither or both ways to name it */
-    if (found)
-        return 150;
+    if (found) {
+        *out = long_id_find(c, wbxml_text(n, COMPOSE_LONG_ID, 0));
+        return *out ? 0 : 150;
+    }
     f = call_folder(c, wbxml_text(n, COMPOSE_FOLDER_ID, 0));
     *out = call_message(c, f, wbxml_text(n, COMPOSE_ITEM_ID, 0));
     return *out ? 0 : 150;

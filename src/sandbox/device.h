@@ -86,6 +86,7 @@ struct device {
     unsigned ping_heartbeat;
     uint32_t *sync_cache; /* collections of the last Sync */
     size_t sync_cached;
+    char search_id[64];            /* of the last Find from the start */
     uint32_t retired[RETIRED_MAX]; /* keys that may not come again; a ring */
     unsigned retired_next;
     unsigned sync_wait; /* seconds, of the last Sync */
