@@ -62,10 +62,11 @@ struct trick {
         TRICK_TYPE,   /* done, the answer's Content-Type is text */
         TRICK_HTML,   /* 200 with a page in HTML, nothing done */
         TRICK_WIPE,
-        TRICK_POLICY,   /* what was acknowledged is out of date */
-        TRICK_FORGET,   /* the device is unknown: keys, folders, policy */
-        TRICK_RENUMBER, /* all messages get new ids */
-        TRICK_SWAP,     /* each message's id becomes another's */
+        TRICK_WIPE_ACCOUNT, /* the same, for this account only */
+        TRICK_POLICY,       /* what was acknowledged is out of date */
+        TRICK_FORGET,       /* the device is unknown: keys, folders, policy */
+        TRICK_RENUMBER,     /* all messages get new ids */
+        TRICK_SWAP,         /* each message's id becomes another's */
         TRICK_LAST = TRICK_SWAP,
         QUIRK_SMALL_IDS,  /* ids are numbers, unique in a folder only */
         QUIRK_REUSE_IDS,  /* new mail gets the id of a deleted one */

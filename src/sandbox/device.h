@@ -74,9 +74,10 @@ struct device {
     char *id, *type;
     unsigned number; /* as in struct touch */
     uint32_t policy_key, temporary_key;
-    char *policy;  /* hash of the document that was acknowledged, or "" */
-    char *offered; /* of the one that was given out last, or "" */
-    bool wipe;     /* is to be wiped */
+    char *policy;      /* hash of the document that was acknowledged, or "" */
+    char *offered;     /* of the one that was given out last, or "" */
+    bool wipe;         /* is to be wiped */
+    bool wipe_account; /* of this account only (16.1) */
     struct hierarchy folders, folders_before;
     uint32_t made; /* by the FolderCreate that made the newest key */
     struct list collections;

@@ -60,6 +60,8 @@ def a_good_client_is_not_named(box):
     same(c.send(MAIL, 'good-1'), '118')
     same(c.sync('4711', '0').value('Status'), '8')
     told(box)
+    same(c.send(MAIL + b'other\r\n', 'good-1'), '118')
+    told(box, ('SendMail', 'another message'))
 
 
 @test
