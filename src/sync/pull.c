@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -92,7 +93,7 @@ pull_react(struct pull *p)
         f = store_folder_get(store, p->folder);
         /* After two in a row the folder rests (SPEC section 5, Reset). */
         if (f && f->resets > RESETS_MAX)
-            sync_mark_later(p->sync, p->folder, REST_MS);
+            sync_mark_later(p->sync, p->folder, fault_wait(REST_MS));
         else
             sync_mark(p->sync, p->folder);
         return FLOW_DONE;
@@ -209,7 +210,7 @@ pull_book(void *self)
     if (again) {
         if (store_folder_reset(p->sync->store, p->folder, &e))
             return flow_fail_err(&p->flow, &e);
-        sync_mark_later(p->sync, p->folder, RELIST_WAIT_MS);
+        sync_mark_later(p->sync, p->folder, fault_wait(RELIST_WAIT_MS));
         return FLOW_DONE;
     }
     if (more)
