@@ -58,7 +58,10 @@ versions() {
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
 crash() { take_tap crash tests/crash/run --seconds 240; }
-faults() { take_tap faults tests/faults/run; }
+faults() {
+    take_tap faults tests/faults/run || return
+    take_tap soak tests/soak/run --minutes 0.3
+}
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 
