@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -341,7 +342,7 @@ entry_release(struct outbox_entry *en, struct err *e)
     /* Of one that may have arrived, a "no" of Sent counts a minute from now. */
     if (store_queue_set(en->ob->store, en->id, state,
                         now_unix() + (state == STORE_QUEUE_SENDING
-                                          ? OUTBOX_SURE_S : 0),
+                                          ? fault_wait(OUTBOX_SURE_S) : 0),
                         NULL, e))
         return -1;
     en->state = state;
