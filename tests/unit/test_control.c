@@ -420,6 +420,7 @@ status_tells(void)
     CHECK_INT(json_integer_value(json_object_get(a, "messages")), 0);
     CHECK(json_is_array(json_object_get(a, "refusals")));
     CHECK(json_is_object(json_object_get(a, "sync")));
+    CHECK(json_is_array(json_object_get(a, "requests")));
     json_decref(o);
 
     o = good("{\"command\":\"reload\"}");
