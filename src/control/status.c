@@ -11,7 +11,6 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "settings/settings.h"
-#include "eas/eas.h"
 #include "store/folder.h"
 #include "store/journal.h"
 #include "store/message.h"
@@ -19,7 +18,6 @@
 #include "sync/sync.h"
 
 #define REFUSALS 10u
-#define REQUESTS 32 /* told of; more may wait */
 
 static const char *const sync_states[] = {
     [SYNC_STOPPED] = "stopped",       [SYNC_CONNECTING] = "connecting",
@@ -157,21 +155,19 @@ store_set(json_t *o, struct store *s)
 
 /* What the account's scheduler has at hand (SPEC section 4, Manners). */
 static json_t *
-requests_json(const struct eas *eas)
+requests_json(const struct account *a)
 {
-    struct eas_work work[REQUESTS];
-    size_t n = eas ? eas_work(eas, work, REQUESTS) : 0;
+    struct account_request r;
     json_t *list = json_array();
 
-    for (size_t i = 0; i < n && i < REQUESTS; i++) {
+    for (size_t i = 0; account_request_at(a, i, &r); i++) {
         json_t *o = json_object();
 
-        json_object_set_new(o, "command", json_string(work[i].command));
-        json_object_set_new(o, "running", json_boolean(work[i].running));
-        json_object_set_new(o, "background",
-                            json_boolean(work[i].background));
+        json_object_set_new(o, "command", json_string(r.command));
+        json_object_set_new(o, "running", json_boolean(r.running));
+        json_object_set_new(o, "background", json_boolean(r.background));
         json_object_set_new(o, "seconds",
-                            json_integer((json_int_t)(work[i].ms / 1000)));
+                            json_integer((json_int_t)(r.ms / 1000)));
         json_array_append_new(list, o);
     }
     return list;
@@ -196,7 +192,7 @@ account_json(struct account *a)
                                        : account_settings(a)->server));
     json_object_set_new(o, "throttled_until",
                         number_or_null(link.held_until));
-    json_object_set_new(o, "requests", requests_json(account_eas(a)));
+    json_object_set_new(o, "requests", requests_json(a));
     json_object_set_new(o, "key_problem",
                         text_or_null(account_key_problem(a)));
     store_set(o, account_store(a));
