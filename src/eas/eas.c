@@ -271,6 +271,31 @@ eas_status_view(const struct eas *eas, struct eas_status_view *out)
         out->stopped = eas->stop_err;
 }
 
+static size_t
+work_add(const struct list *calls, struct eas_work *out, size_t n, size_t max)
+{
+    for (const struct list *l = calls->next; l != calls; l = l->next) {
+        const struct eas_call *c = LIST_OBJECT(l, struct eas_call, node);
+
+        if (n < max)
+            out[n] = (struct eas_work){
+                .command = eas_command_name(c->kind->command),
+                .running = c->is_running,
+                .background = c->background,
+                .ms = now_ms() - c->since,
+            };
+        n++;
+    }
+    return n;
+}
+
+size_t
+eas_work(const struct eas *eas, struct eas_work *out, size_t max)
+{
+    return work_add(&eas->waiting, out,
+                    work_add(&eas->running, out, 0, max), max);
+}
+
 /* ---- small things that several commands need */
 
 char *
