@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "loop/worker.h"
 #include "store/private.h"
 
@@ -73,25 +74,36 @@ body_release(struct store *s, int64_t body, struct err *e)
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", body);
 }
 
+/* Why bytes are put in the place of others, or not. */
+enum body_how {
+    BODY_FIRST,   /* those that are there stay, but for a stand-in */
+    BODY_REPLACE,
+    BODY_STANDIN, /* only where there are none */
+};
+
 static int
 body_attach(struct store *s, int64_t message, int64_t body,
-            const unsigned char *digest, bool replace, struct err *e)
+            const unsigned char *digest, enum body_how how, struct err *e)
 {
     struct store_change c = {.kind = STORE_BODY_ARRIVED, .message = message};
     struct arena *a = arena_new();
     struct store_row_message r;
     int rc = store_message_load(s, message, a, &r, e);
 
-    if (rc == 0 && r.body_id && !replace) {
+    if (rc == 0 && r.body_id && how != BODY_REPLACE &&
+        (how == BODY_STANDIN || r.m.body != STORE_BODY_STANDIN)) {
         rc = 1; /* the first bytes stay */
     } else if (rc == 0) {
         rc = db_run(s->db, e,
                     "UPDATE body SET ready = 1, digest = ? WHERE id = ?",
                     "bi", slice_make(digest, 32), body) ||
              db_run(s->db, e,
-                    "UPDATE message SET body = ?, body_state = ?"
-                    " WHERE id = ?",
-                    "iii", body, (int64_t)STORE_BODY_PRESENT, message);
+                    "UPDATE message SET body = ?, body_after = ?,"
+                    " body_state = ? WHERE id = ?",
+                    "iiii", body, now_unix() + 86400,
+                    (int64_t)(how == BODY_STANDIN ? STORE_BODY_STANDIN
+                                                  : STORE_BODY_PRESENT),
+                    message);
         if (rc == 0 && r.body_id)
             rc = body_release(s, r.body_id, e) ||
                  store_message_renew(s, message, e);
@@ -107,14 +119,14 @@ body_attach(struct store *s, int64_t message, int64_t body,
 /* The loop's half: commits, or removes what was written. */
 static int
 body_commit(struct store *s, int64_t message, int64_t body,
-            const unsigned char *digest, bool replace, struct err *e)
+            const unsigned char *digest, enum body_how how, struct err *e)
 {
     struct err local = {0};
     int rc;
 
     if (store_begin(s, e))
         return -1;
-    rc = body_attach(s, message, body, digest, replace, &local);
+    rc = body_attach(s, message, body, digest, how, &local);
     if (rc == 1) {
         store_file_doom(s, body_path(s, body));
         rc = db_run(s->db, &local, "DELETE FROM body WHERE id = ?", "i", body);
@@ -155,7 +167,7 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
     rc = body_file(path, raw, digest, e);
     free(path);
     if (rc == 0)
-        rc = body_commit(s, message, body, digest, false, e);
+        rc = body_commit(s, message, body, digest, BODY_FIRST, e);
     if (rc)
         body_forget(s, body);
     return rc;
@@ -169,7 +181,7 @@ struct save_job {
     int64_t message, body;
     char *path, *raw;
     size_t len;
-    bool replace;
+    enum body_how how;
     unsigned char digest[32];
 };
 
@@ -195,7 +207,7 @@ save_done(struct worker_job *job, bool wanted)
         worker_job_fail(job, &job->err);
     } else if (job->err.code != E_CANCELED) {
         if (!job->err.code)
-            body_commit(s, j->message, j->body, j->digest, j->replace,
+            body_commit(s, j->message, j->body, j->digest, j->how,
                         &job->err);
         if (job->err.code) {
             worker_job_fail(job, &job->err);
@@ -208,9 +220,9 @@ save_done(struct worker_job *job, bool wanted)
     free(j);
 }
 
-struct op *
-store_body_save(struct store *s, int64_t message, struct buf *raw,
-                bool replace, op_done_fn *done, void *arg)
+static struct op *
+body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
+          op_done_fn *done, void *arg)
 {
     struct save_job *j = xcalloc(1, sizeof *j);
     struct err e;
@@ -223,10 +235,25 @@ store_body_save(struct store *s, int64_t message, struct buf *raw,
     j->job.done = save_done;
     store_tie(s, &j->tie);
     j->message = message;
-    j->replace = replace;
+    j->how = how;
     j->path = body_path(s, j->body);
     j->raw = buf_take(raw, &j->len);
     return worker_run(s->disk, &j->job, done, arg);
+}
+
+struct op *
+store_body_save(struct store *s, int64_t message, struct buf *raw,
+                bool replace, op_done_fn *done, void *arg)
+{
+    return body_save(s, message, raw, replace ? BODY_REPLACE : BODY_FIRST,
+                     done, arg);
+}
+
+struct op *
+store_body_standin(struct store *s, int64_t message, struct buf *raw,
+                   op_done_fn *done, void *arg)
+{
+    return body_save(s, message, raw, BODY_STANDIN, done, arg);
 }
 
 /* ---- loading ---- */
@@ -416,8 +443,10 @@ store_body_failed(struct store *s, int64_t message, int *tries_out,
     if (store_begin(s, e))
         return -1;
     if (db_run(s->db, e,
-               "UPDATE message SET body_tries = body_tries + 1 WHERE id = ?",
-               "i", message) ||
+               "UPDATE message SET body_tries = body_tries + 1, body_after ="
+               " ?1 + CASE body_state WHEN 2 THEN 86400 ELSE ?2 END"
+               " WHERE id = ?3 AND body_after <= ?1",
+               "iii", now_unix(), (int64_t)STORE_BODY_PAUSE, message) ||
         db_int(s->db, e, &n, "SELECT body_tries FROM message WHERE id = ?",
                "i", message) < 0) {
         store_rollback(s);

@@ -280,15 +280,26 @@ int
 store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
                       struct err *e)
 {
+    static const char *const standins =
+        "SELECT id FROM message WHERE body_state = 2 AND body_after <= ?"
+        " AND server_id <> '' AND uid IS NOT NULL LIMIT ?";
     sqlite3_stmt *q = db_query(
         s->db, e,
-        "SELECT id FROM message WHERE body_state = 0 AND body_tries < 3"
+        "SELECT id FROM message WHERE body_state = 0 AND body_after <= ?"
         " AND server_id <> '' AND uid IS NOT NULL"
         " ORDER BY received DESC LIMIT ?",
-        "i", (int64_t)max);
+        "ii", now_unix(), (int64_t)max);
     int rc;
 
     *n = 0;
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1)
+        ids[(*n)++] = sqlite3_column_int64(q, 0);
+    if (rc || *n)
+        return rc;
+    /* Nothing else to do: perhaps a true one can be had by now. */
+    q = db_query(s->db, e, standins, "ii", now_unix(), (int64_t)max);
     if (!q)
         return -1;
     while ((rc = db_step(s->db, q, e)) == 1)

@@ -99,7 +99,9 @@ int store_snapshot_load(struct store *, int64_t folder,
                         struct store_snapshot *out, struct err *e);
 void store_snapshot_clear(struct store_snapshot *);
 
-/* Messages whose body is missing, newest first, at most `max` ids. */
+/* Messages whose body is missing and may be asked for now, newest first, at
+ * most `max` ids; when there are none, those with a stand-in whose day is
+ * over. */
 int store_message_missing(struct store *, size_t max, int64_t *ids_out,
                           size_t *n_out, struct err *e);
 /* How many a client can see whose body is missing; cheap. */

@@ -220,6 +220,7 @@ folder_number(struct store *s, int64_t folder, struct err *e)
         return -1;
     f->uidnext += (uint32_t)n;
     f->state = STORE_FOLDER_READY;
+    f->resets = 0;
     f->modseq = store_modseq_next(s);
     store_change_note(s, &c);
     return store_folder_save(s, f, e);

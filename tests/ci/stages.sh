@@ -7,6 +7,7 @@ gcc        900  configure.ac               gcc without a warning; make check (un
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
 crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
+scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
@@ -57,6 +58,7 @@ versions() {
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
 crash() { take_tap crash tests/crash/run --seconds 240; }
+scenario() { take_tap scenario tests/scenario/run; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 
