@@ -95,17 +95,18 @@ int
 accounts_settings(struct accounts *set, const struct settings *now,
                   struct err *e)
 {
+    const struct settings *old = set->settings;
     struct settings_diff d;
     size_t i = 0;
 
     (void)e;
-    while (settings_diff_next(set->settings, now, &i, &d)) {
+    set->settings = now; /* new accounts look into it */
+    while (settings_diff_next(old, now, &i, &d)) {
         struct account *a =
             d.was ? accounts_find(set, d.was->name) : NULL;
 
         switch (d.kind) {
         case SETTINGS_ADDED:
-            set->settings = now;
             account_start(account_new(set, d.now));
             break;
         case SETTINGS_REMOVED:
@@ -113,18 +114,20 @@ accounts_settings(struct accounts *set, const struct settings *now,
                 account_close(a, "the account was removed");
             break;
         case SETTINGS_CHANGED:
-            if (a)
-                account_apply(a, d.now);
-            break;
         case SETTINGS_SAME:
-            if (a) {
+            if (a && account_is_stuck(a)) {
+                /* Nobody can be in it. */
+                account_close(a, "the account is opened anew");
+                account_start(account_new(set, d.now));
+            } else if (a && d.kind == SETTINGS_CHANGED) {
+                account_apply(a, d.now);
+            } else if (a) {
                 account_keep(a, d.now);
                 account_password_again(a);
             }
             break;
         }
     }
-    set->settings = now;
     return 0;
 }
 

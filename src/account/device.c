@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "settings/settings.h"
 #include "store/store.h"
 
 /* This machine and this very directory: a copied state directory differs in
@@ -90,16 +91,51 @@ account_eas_state_load(struct store *s, struct eas_state *out)
     out->no_policy = flag[0] == '1';
 }
 
+static int
+state_set(struct store *s, const struct eas_state *st, struct err *e)
+{
+    return store_meta_set(s, "eas-version", st->version, e) ||
+                   store_meta_set(s, "policy-key", st->policy_key, e) ||
+                   store_meta_set(s, "location", st->location, e) ||
+                   store_meta_set(s, "no-policy", st->no_policy ? "1" : "0",
+                                  e)
+               ? -1
+               : 0;
+}
+
+int
+account_server_note(struct store *s, const struct settings_account *set,
+                    struct err *e)
+{
+    static const struct eas_state anew;
+    char *server = store_meta_get(s, "server");
+    char *user = store_meta_get(s, "user");
+    bool known = *server || *user;
+    bool same = strcmp(server, set->server) == 0 &&
+                strcmp(user, set->user) == 0;
+    int rc = 0;
+
+    free(server);
+    free(user);
+    if (same || store_begin(s, e))
+        return same ? 0 : -1;
+    if (known)
+        rc = state_set(s, &anew, e);
+    if (rc || store_meta_set(s, "server", set->server, e) ||
+        store_meta_set(s, "user", set->user, e)) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, e);
+}
+
 int
 account_eas_state_save(struct store *s, const struct eas_state *st,
                        struct err *e)
 {
     if (store_begin(s, e))
         return -1;
-    if (store_meta_set(s, "eas-version", st->version, e) ||
-        store_meta_set(s, "policy-key", st->policy_key, e) ||
-        store_meta_set(s, "location", st->location, e) ||
-        store_meta_set(s, "no-policy", st->no_policy ? "1" : "0", e)) {
+    if (state_set(s, st, e)) {
         store_rollback(s);
         return -1;
     }

@@ -1,8 +1,9 @@
 noinst_LIBRARIES += libsp_account.a
 libsp_account_a_SOURCES = \
 	src/account/account.c src/account/account.h \
-	src/account/accounts.c src/account/device.c \
-	src/account/erase.c src/account/oof.c \
+	src/account/accounts.c src/account/apply.c \
+	src/account/device.c \
+	src/account/erase.c src/account/import.c src/account/oof.c src/account/open.c \
 	src/account/private.h src/account/tell.c src/account/wipe.c
 
 check_PROGRAMS += tests/unit/test_account_wipe

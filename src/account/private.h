@@ -59,6 +59,19 @@ void account_keep(struct account *, const struct settings_account *);
  * another password is taken and tried at once, the same one is not. */
 void account_password_again(struct account *);
 
+/* The account's address, name and errors are there, its parts need a reload
+ * to be: it could not be opened, or was wiped and somebody may have signed in
+ * again. */
+bool account_is_stuck(const struct account *);
+
+/* ---- open.c ---- */
+
+int account_parts_open(struct account *, const char *dir, struct err *e);
+void account_parts_close(struct account *);
+/* Colleagues' certificates often come from the authority of our own. */
+void account_share_issuers(struct account *);
+/* What eas tells, with this account's functions. */
+void account_watch(struct account *, struct eas_watcher *out);
 /* What the settings say of the server, without a watcher. Borrowed. */
 void account_eas_config(struct account *, const char *device,
                         struct eas_config *out);
@@ -73,6 +86,8 @@ void account_wipe_go(struct account_wipe *);
  * and nothing of the account may be opened. */
 bool account_wipe_load(struct account *);
 void account_wipe_free(struct account_wipe **);
+/* The server knows: nothing is left to do but to sign in again. */
+bool account_wipe_is_over(const struct account_wipe *);
 
 /* ---- device.c ---- */
 
@@ -80,6 +95,10 @@ void account_wipe_free(struct account_wipe **);
  * one. 17 bytes. */
 int account_device_id(struct store *, const char *dir, char out[33],
                       struct err *e);
+/* Before account_eas_state_load(): what another server or user's server had
+ * said is forgotten. */
+int account_server_note(struct store *, const struct settings_account *,
+                        struct err *e);
 void account_eas_state_load(struct store *, struct eas_state *out);
 int account_eas_state_save(struct store *, const struct eas_state *,
                            struct err *e);

@@ -371,6 +371,12 @@ account_wipe_load(struct account *a)
     return a->wipe != NULL;
 }
 
+bool
+account_wipe_is_over(const struct account_wipe *w)
+{
+    return w->stage == DONE && !flow_is_running(&w->flow);
+}
+
 void
 account_wipe_free(struct account_wipe **wp)
 {

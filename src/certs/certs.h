@@ -87,6 +87,8 @@ struct certs_config {
 struct certs *certs_new(const struct certs_config *);
 void certs_free(struct certs **);
 void certs_set_anchors(struct certs *, struct certs_anchors *);
+/* As in the configuration above; for looks that begin after. */
+void certs_set_manners(struct certs *, int64_t timeout_ms, bool harvest);
 struct certs_anchors *certs_anchors(struct certs *); /* borrowed */
 /* Certificates that may stand between one and its anchor, such as the chain of
  * a key of ours: they help, they are not trusted. Copied, not stored. */

@@ -83,6 +83,13 @@ certs_set_anchors(struct certs *cs, struct certs_anchors *a)
     cs->anchors = certs_anchors_ref(a);
 }
 
+void
+certs_set_manners(struct certs *cs, int64_t timeout_ms, bool harvest)
+{
+    cs->timeout_ms = timeout_ms ? timeout_ms : TIMEOUT_MS;
+    cs->harvest = harvest;
+}
+
 struct certs_anchors *
 certs_anchors(struct certs *cs)
 {

@@ -44,39 +44,6 @@ crypto_threads(const struct settings *s)
     return cores < CRYPTO_THREADS_MAX ? (unsigned)cores : CRYPTO_THREADS_MAX;
 }
 
-/* An own certificate may be for root's eyes only: read before the drop. */
-static int
-start_certificate(struct daemon *d, struct err *e)
-{
-    const struct settings *s = d->settings;
-
-    if (!s->tls_certificate)
-        return 0;
-    return tls_server_new(s->tls_certificate, s->tls_key, &d->tls, e);
-}
-
-/* The one for localhost lies with the state, so it is made after it. */
-static int
-start_loopback(struct daemon *d, struct err *e)
-{
-    char *cert, *key;
-    int rc = 0;
-
-    if (!d->tls) {
-        cert = xasprintf("%s/tls.crt", d->settings->state_dir);
-        key = xasprintf("%s/tls.key", d->settings->state_dir);
-        rc = tls_make_loopback(cert, key, e) ||
-                     tls_server_new(cert, key, &d->tls, e)
-                 ? -1
-                 : 0;
-        free(cert);
-        free(key);
-    }
-    if (rc == 0)
-        tls_server_fingerprint(d->tls, d->fingerprint);
-    return rc;
-}
-
 static int
 start_rights(struct daemon *d, struct err *e)
 {
@@ -184,9 +151,9 @@ daemon_start(struct daemon *d, struct err *e)
         return -1;
     start_files();
     d->loop = loop_new();
-    if (start_certificate(d, e) || ports_open(d, e) ||
+    if (certificate_open(d, e) || ports_open(d, e) ||
         places_make(d->settings, e) || start_rights(d, e) ||
-        places_lock(d, e) || start_loopback(d, e) || start_accounts(d, e) ||
+        places_lock(d, e) || certificate_make(d, e) || start_accounts(d, e) ||
         start_doors(d, e))
         return -1;
     signals_start(d);

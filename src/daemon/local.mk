@@ -2,6 +2,7 @@
 # left for the program.
 noinst_LIBRARIES += libsp_daemon.a
 libsp_daemon_a_SOURCES = \
+	src/daemon/certificate.c \
 	src/daemon/daemon.c \
 	src/daemon/drop_rights.c \
 	src/daemon/notify.c \

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "control/server.h"
@@ -31,6 +32,11 @@ struct daemon_port {
     struct listener *listener;
 };
 
+/* Files as they were when they were read. */
+struct daemon_print {
+    uint64_t cert[4], key[4];
+};
+
 struct daemon {
     const char *path; /* of the configuration */
     bool verbose;     /* -v stands above log_level */
@@ -41,6 +47,7 @@ struct daemon {
     struct worker *crypto, *disk;
     struct accounts *accounts;
     struct tls_server *tls;
+    struct daemon_print tls_print;
     char fingerprint[96];
     int lock; /* of the state directory; -1: not held */
     struct imap_server *imap;
@@ -58,6 +65,16 @@ struct daemon {
 int daemon_start(struct daemon *, struct err *e);
 void daemon_stop(struct daemon *);
 void daemon_log_settings(const struct daemon *);
+
+/* ---- certificate.c ---- */
+
+/* One of the settings, before the rights are dropped. */
+int certificate_open(struct daemon *, struct err *e);
+/* The one for localhost, unless there is another. */
+int certificate_make(struct daemon *, struct err *e);
+/* A reload: renewed files are taken. What is no certificate with its key is
+ * an error, what may not be read is only told. */
+int certificate_renew(struct daemon *, struct err *e);
 
 /* ---- ports.c ---- */
 

@@ -55,6 +55,10 @@ reload(struct daemon *d, struct err *e)
 
     if (settings_load(d->path, &now, e))
         return -1;
+    if (certificate_renew(d, e)) {
+        settings_free(&now);
+        return -1;
+    }
     fixed = settings_fixed_changes(d->boot, now);
     settings_fixed_keep(d->boot, now);
     if (accounts_settings(d->accounts, now, e)) {

@@ -31,8 +31,8 @@ device_id_is_good(const char *id)
 }
 
 /* The URL with the usual path where it has none; NULL with e if it is bad. */
-static char *
-url_complete(const char *url, struct err *e)
+char *
+eas_url_complete(const char *url, struct err *e)
 {
     struct http_url parts;
     size_t n = strlen(url);
@@ -53,7 +53,7 @@ eas_new(const struct eas_config *c, const struct eas_state *state,
         struct eas **out, struct err *e)
 {
     struct eas *eas;
-    char *url = url_complete(c->url, e);
+    char *url = eas_url_complete(c->url, e);
 
     if (!url)
         return -1;
@@ -158,7 +158,7 @@ eas_move_to(struct eas *eas, const char *location, struct err *e)
         return err_set(e, E_REMOTE,
                        "the mailbox was moved (HTTP 451), but the server does "
                        "not say where: set its new URL");
-    url = url_complete(location, &why);
+    url = eas_url_complete(location, &why);
     if (!url)
         return err_set(e, E_REMOTE,
                        "the mailbox was moved to an unusable URL: %s",

@@ -91,6 +91,13 @@ int eas_new(const struct eas_config *, const struct eas_state *,
             struct eas **out, struct err *e);
 /* Cancels all that is under way. */
 void eas_free(struct eas **);
+/* After a reload; `loop`, `account`, `device_id` and `watcher` stay. With
+ * another server or sign-in requests under way end with E_RETRY and *moved_out
+ * is set: eas_set_password() follows. With another server or user the state
+ * is an empty one, which the owner has to know before. E_INPUT like
+ * eas_new(): nothing is changed. */
+int eas_configure(struct eas *, const struct eas_config *, bool *moved_out,
+                  struct err *e);
 /* Signs in; starts a stopped account again. Copies the secret, which is not
  * used with AUTH_CERTIFICATE. */
 void eas_set_password(struct eas *, const struct secret *password);

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libsp_eas.a
 libsp_eas_a_SOURCES = \
 	src/eas/auth.c src/eas/auth.h \
+	src/eas/configure.c \
 	src/eas/connect.c \
 	src/eas/eas.c src/eas/eas.h \
 	src/eas/empty.c \

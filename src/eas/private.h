@@ -130,6 +130,8 @@ void eas_queue_wake(struct eas *eas);
 void eas_queue_hold(struct eas *eas, int64_t ms);
 /* All that wait fail with this. */
 void eas_queue_fail(struct eas *eas, const struct err *why);
+/* All that run. */
+void eas_queue_fail_running(struct eas *eas, const struct err *why);
 
 /* ---- the account */
 
@@ -187,6 +189,8 @@ struct eas {
 
 /* eas.c */
 const char *eas_url_now(const struct eas *eas);
+/* The URL with the usual path where it has none; heap. NULL: E_INPUT. */
+char *eas_url_complete(const char *url, struct err *e);
 void eas_state_changed(struct eas *eas);
 void eas_stop(struct eas *eas, const struct err *why);
 bool eas_version_is(const struct eas *eas, int at_least); /* 141, 160, 161 */

@@ -123,13 +123,19 @@ eas_queue_fail(struct eas *eas, const struct err *why)
 }
 
 void
+eas_queue_fail_running(struct eas *eas, const struct err *why)
+{
+    while (!list_is_empty(&eas->running))
+        call_end(LIST_OBJECT(eas->running.next, struct eas_call, node), why);
+}
+
+void
 eas_queue_clear(struct eas *eas)
 {
     struct err gone = {E_CANCELED, "the account is closed"};
 
     eas_queue_fail(eas, &gone);
-    while (!list_is_empty(&eas->running))
-        call_end(LIST_OBJECT(eas->running.next, struct eas_call, node), &gone);
+    eas_queue_fail_running(eas, &gone);
     loop_task_cancel(&eas->pump);
     loop_timer_clear(&eas->timer);
 }

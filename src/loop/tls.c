@@ -4,6 +4,7 @@
  */
 #include "loop/tls.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -100,6 +101,26 @@ tls_server_free(struct tls_server **sp)
     SSL_CTX_free((*sp)->ctx);
     free(*sp);
     *sp = NULL;
+}
+
+/* Each connection holds the context that it began with. */
+int
+tls_server_renew(struct tls_server *s, const char *cert_path,
+                 const char *key_path, struct err *e)
+{
+    const char *const paths[] = {cert_path, key_path};
+    struct tls_server *fresh;
+    SSL_CTX *old = s->ctx;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (access(paths[i], R_OK))
+            return err_errno(e, E_DENIED, errno, "%s", paths[i]);
+    if (tls_server_new(cert_path, key_path, &fresh, e))
+        return -1;
+    s->ctx = fresh->ctx;
+    fresh->ctx = old;
+    tls_server_free(&fresh);
+    return 0;
 }
 
 static bool

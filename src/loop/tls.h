@@ -16,6 +16,11 @@ struct tls_client;
 int tls_server_new(const char *cert_path, const char *key_path,
                    struct tls_server **out, struct err *e);
 void tls_server_free(struct tls_server **);
+/* The same files anew, after somebody renewed them: handshakes that begin
+ * after have the new certificate. On error the old one stays: E_INPUT, or
+ * E_DENIED when they cannot be read. */
+int tls_server_renew(struct tls_server *, const char *cert_path,
+                     const char *key_path, struct err *e);
 /* "AB:CD:..." SHA-256 of the certificate; 96 bytes with the terminator. */
 void tls_server_fingerprint(const struct tls_server *, char out[96]);
 

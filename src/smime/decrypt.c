@@ -265,9 +265,16 @@ smime_decrypt(CMS_ContentInfo *cms, struct slice der,
         rc = is_legacy(nid) ? decrypt_legacy(der, r, out)
                             : decrypt_with(cms, r, out);
         ERR_clear_error();
+        /* Looks like any other failure: nobody learns of a good padding. */
+        if (rc == 0 && l->type == SMIME_ENVELOPED &&
+            smime_is_noise(buf_slice(out))) {
+            buf_wipe(out);
+            rc = -1;
+        }
         if (rc == 0) {
             l->opened = true;
             l->authenticated = l->type == SMIME_AUTH_ENVELOPED;
+            l->broken = !l->authenticated && !smime_is_sound(buf_slice(out));
             return 0;
         }
     }

@@ -84,6 +84,7 @@ layers_json(const struct smime_report *r)
         json_object_set_new(o, "opened", json_boolean(l->opened));
         json_object_set_new(o, "authenticated",
                             json_boolean(l->authenticated));
+        json_object_set_new(o, "broken", json_boolean(l->broken));
         json_object_set_new(o, "reason", text_or_null(l->reason));
         for (size_t k = 0; k < l->nsigners; k++) {
             const struct smime_signer *s = &l->signers[k];

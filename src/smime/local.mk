@@ -6,6 +6,7 @@ libsp_smime_a_SOURCES = \
 	src/smime/private.h \
 	src/smime/report.c src/smime/report.h \
 	src/smime/seal.c src/smime/seal.h \
+	src/smime/sound.c \
 	src/smime/verdict.c src/smime/verdict.h \
 	src/smime/verify.c
 

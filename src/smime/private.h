@@ -41,6 +41,12 @@ int smime_decrypt(CMS_ContentInfo *, struct slice der,
                   const struct smime_ring *, struct smime_layer *,
                   struct buf *out);
 
+/* sound.c: what came out of a cipher that does not authenticate. Noise is
+ * neither an entity with a header nor text, so another key's or damaged; sound
+ * is MIME with all its delimiters and without bytes that no text has. */
+bool smime_is_noise(struct slice content);
+bool smime_is_sound(struct slice content);
+
 /* The thread's OpenSSL error queue as an err; empties it. */
 int smime_err(struct err *e, enum err_code code, const char *what);
 

@@ -50,6 +50,8 @@ struct smime_layer {
     char algorithm[64];    /* "aes-256-cbc", or digest of the first signer */
     bool opened;           /* decrypted; unwrapped */
     bool authenticated;    /* AEAD, or covered by a good signature inside */
+    bool broken;           /* decrypted without authentication, and what came
+                              out is no whole MIME entity (SPEC section 10) */
     struct smime_signer *signers;
     size_t nsigners;
     struct smime_recipient *recipients;

@@ -84,6 +84,14 @@ sync_set_filter(struct sync *s, int filter)
         sync_mark(s, f->id);
 }
 
+void
+sync_set_interval(struct sync *s, int64_t seconds)
+{
+    s->interval = seconds ? seconds : INTERVAL_S;
+    if (loop_timer_is_set(&s->timed))
+        loop_timer_set(&s->timed, s->interval * 1000);
+}
+
 /* ---- bodies, beside the rounds ---- */
 
 static void bodies_start(struct sync *s);

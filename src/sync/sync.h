@@ -28,6 +28,8 @@ struct sync *sync_new(const struct sync_config *);
 void sync_free(struct sync **);
 /* A new sync_window: folders are synchronised with it from now on. */
 void sync_set_filter(struct sync *, int filter);
+/* Another sync_interval, from the next timed Sync on. */
+void sync_set_interval(struct sync *, int64_t seconds);
 /* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;
  * errors are retried with back-off inside and shown in sync_status(). */
 void sync_start(struct sync *);

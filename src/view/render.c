@@ -204,6 +204,8 @@ write_detail(const struct view_render_ask *a, struct buf *out)
             field_add(&f, "algorithm=%s;", l->algorithm);
         if ((l->type == SMIME_ENVELOPED) && l->opened && !l->authenticated)
             field_add(&f, "warning=not-authenticated;");
+        if (l->broken)
+            field_add(&f, "warning=broken-content;");
         if (*l->reason)
             field_add_quoted(&f, "reason", l->reason);
         for (size_t k = 0; k < l->nsigners && k < 5; k++)

@@ -9,8 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/cms.h>
 #include <openssl/pem.h>
 
+#include "base/code.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "certs/certs.h"
@@ -522,6 +524,85 @@ from_that_is_protected(void)
     certs_anchors_unref(&nobody);
 }
 
+/* These very bytes, encrypted to Bob without authentication, as a mail. */
+static void
+encrypted(struct slice content, struct buf *mail)
+{
+    STACK_OF(X509) *whom = sk_X509_new_null();
+    BIO *in = BIO_new_mem_buf(content.p, (int)content.n);
+    CMS_ContentInfo *cms;
+    unsigned char *der = NULL;
+    int n;
+
+    sk_X509_push(whom, pki.bob_enc);
+    cms = CMS_encrypt(whom, in, EVP_aes_128_cbc(), CMS_BINARY);
+    n = i2d_CMS_ContentInfo(cms, &der);
+    buf_adds(mail, "From: alice@example.test\r\nMIME-Version: 1.0\r\n"
+                   "Content-Type: application/pkcs7-mime\r\n"
+                   "Content-Transfer-Encoding: base64\r\n\r\n");
+    code_base64_write(mail, slice_make(der, (size_t)n), 76);
+    OPENSSL_free(der);
+    CMS_ContentInfo_free(cms);
+    BIO_free(in);
+    sk_X509_free(whom);
+}
+
+/* CBC says yes to another key once in 256 times, and to blocks that were
+ * moved: what comes out is looked at. */
+static void
+content_that_is_no_mail(void)
+{
+    static const struct {
+        const char *name;
+        struct slice content;
+        bool opened, broken;
+    } rows[] = {
+        {"whole", SLICE("Content-Type: text/plain\r\n\r\ntext\r\n"), true,
+         false},
+        {"no fields", SLICE("\r\ntext\r\n"), true, false},
+        {"text without a header", SLICE("gr\xc3\xbcn text\r\n"), true, true},
+        {"noise", SLICE("\x91\xf3 \x02\xaa\x10\x7f\xc3\x28 abc\x9e"), false,
+         false},
+        {"noise without controls", SLICE("\xe3q\xf0kT\xb9\xa1Zw"), false,
+         false},
+        {"a block turned in the header",
+         SLICE("Content-Type: text/plain\r\nX\x01\xd8\x8e: \x93\r\n\r\na"),
+         true, true},
+        {"a block turned in the body",
+         SLICE("Content-Type: text/plain\r\n\r\na\x01\xd8\x8e\x93\x02"),
+         true, true},
+        {"bytes that are said to be binary",
+         SLICE("Content-Type: image/x\r\nContent-Transfer-Encoding: binary"
+               "\r\n\r\na\x01\xd8\x8e\x93\x02"), true, false},
+        {"cut multipart",
+         SLICE("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+               "text\r\n"), true, true},
+        {"whole multipart",
+         SLICE("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+               "text\r\n--b--\r\n"), true, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf mail = BUF_INIT(1 << 20);
+        struct smime_report r;
+
+        test_row(rows[i].name);
+        encrypted(rows[i].content, &mail);
+        open_as(pki.bob_enc, pki.bob_enc_key, buf_slice(&mail), &r);
+        CHECK(r.encrypted);
+        CHECK(r.decrypted == rows[i].opened);
+        if (CHECK(r.n == 1)) {
+            CHECK(r.layers[0].opened == rows[i].opened);
+            CHECK(r.layers[0].broken == rows[i].broken);
+            CHECK_STR(r.layers[0].reason,
+                      rows[i].opened ? "" : "it could not be decrypted");
+        }
+        smime_report_clear(&r);
+        buf_clear(&mail);
+    }
+    test_row(NULL);
+}
+
 static const struct test_case cases[] = {
     TEST(setup),
     TEST(seals_are_read),
@@ -530,6 +611,7 @@ static const struct test_case cases[] = {
     TEST(changes_are_found),
     TEST(gcm_is_checked_before_it_is_shown),
     TEST(ciphertext_under_a_signature),
+    TEST(content_that_is_no_mail),
     TEST(from_is_one_mailbox),
     TEST(from_that_is_protected),
     TEST(what_cannot_be_sealed),
