@@ -67,3 +67,14 @@ tests_fuzz_fuzz_eas_items_SOURCES = tests/fuzz/fuzz_eas_items.c
 tests_fuzz_fuzz_eas_items_LDADD = $(FUZZ_MAIN) $(LINK_2)
 tests_fuzz_fuzz_eas_url_SOURCES = tests/fuzz/fuzz_eas_url.c
 tests_fuzz_fuzz_eas_url_LDADD = $(FUZZ_MAIN) $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_policy
+TESTS += tests/unit/test_eas_policy
+tests_unit_test_eas_policy_SOURCES = tests/unit/test_eas_policy.c
+tests_unit_test_eas_policy_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_versions
+TESTS += tests/unit/test_eas_versions
+tests_unit_test_eas_versions_SOURCES = tests/unit/test_eas_versions.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_versions_LDADD = libsp_test.a $(LINK_2)
