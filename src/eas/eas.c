@@ -36,16 +36,19 @@ eas_url_complete(const char *url, struct err *e)
 {
     struct http_url parts;
     size_t n = strlen(url);
+    char *bare, *full = NULL;
 
-    if (http_url_parse(url, &parts, e))
-        return NULL;
-    if (strchr(url, '?')) {
-        err_set(e, E_INPUT, "%s: a URL with a query is not taken", url);
-        return NULL;
-    }
     while (n && url[n - 1] == '/')
         n--;
-    return xasprintf("%.*s%s", (int)n, url, parts.path[0] ? "" : DEFAULT_PATH);
+    bare = xstrndup(url, n);
+    if (http_url_parse(url, &parts, e) || http_url_parse(bare, &parts, e))
+        ; /* said */
+    else if (strchr(url, '?'))
+        err_set(e, E_INPUT, "%s: a URL with a query is not taken", url);
+    else
+        full = xasprintf("%s%s", bare, parts.path[0] ? "" : DEFAULT_PATH);
+    free(bare);
+    return full;
 }
 
 int
