@@ -430,6 +430,17 @@ struct op *eas_search(struct eas *, const struct eas_search_ask *,
                       void *arg);
 void eas_search_answer_clear(struct eas_search_answer *);
 
+/* ---- what the scheduler has at hand, for `status` ---- */
+
+struct eas_work {
+    const char *command; /* static */
+    bool running, background;
+    int64_t ms;          /* since it was asked for */
+};
+/* Those that run, then those that wait, in their order; how many there are in
+ * all, of which at most `max` are put to `out`. */
+size_t eas_work(const struct eas *, struct eas_work *out, size_t max);
+
 /* The policy document that was acknowledged last, or NULL (none). Borrowed
  * until the next on_policy. */
 const struct eas_policy *eas_policy(const struct eas *);

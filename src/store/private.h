@@ -73,27 +73,25 @@ struct store {
 /* The modseq of the open transaction. */
 uint64_t store_modseq_next(struct store *);
 void store_change_note(struct store *, const struct store_change *);
+/* Must be flushed before anyone is told. Takes the path. */
+void store_file_dirty(struct store *, char *path_take);
+/* Unlinked after the commit. Takes the path. */
+void store_file_doom(struct store *, char *path_take);
 void store_tie(struct store *, struct store_tie *);
 void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
 
-/* The reserve is made again when there is room for it. */
 void store_reserve_back(struct store *);
+void store_paths_free(char ***paths, size_t *n);
 
 /* ---- flush.c ---- */
 
-/* Must be flushed before anyone is told. Takes the path. */
-void store_file_dirty(struct store *, char *path_take);
-/* Unlinked after the commit. Takes the path. */
-void store_file_doom(struct store *, char *path_take);
-void store_paths_free(char ***paths, size_t *n);
-/* After a commit: at once, or together with what comes soon. */
+/* After a commit: a flush at once, or soon when only bodies wait for it. */
 void store_flush_plan(struct store *);
-/* The flush itself, as a task of the loop; arg: the store. */
-void store_flush_now(void *arg);
-/* Ends all who wait in this list; err NULL: it is on the disk. */
+void store_flush_now(void *store);
+/* Ends them and empties the list. */
 void store_waiters_end(struct list *waiters, const struct err *err);
 
 /* ---- body.c ---- */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -81,7 +82,7 @@ pull_rest(struct pull *p, int64_t ms, const char *why)
     err_set(&p->sync->error, E_REMOTE, "folder %s rests for %lld s: %s",
             f ? f->path : "?", (long long)(ms / 1000), why);
     log_warn("sync", "account=%s %s", p->sync->account, p->sync->error.text);
-    sync_mark_rest(p->sync, p->folder, ms);
+    sync_mark_rest(p->sync, p->folder, fault_wait(ms));
 }
 
 static int64_t

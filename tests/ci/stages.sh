@@ -60,7 +60,10 @@ versions() {
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
 crash() { take_tap crash tests/crash/run --stops 8; }
-faults() { take_tap faults tests/faults/run; }
+faults() {
+    take_tap faults tests/faults/run || return
+    take_tap soak tests/soak/run --minutes 0.3
+}
 scenario() { take_tap scenario tests/scenario/run; }
 starts() { take_tap starts tests/scenario/s7_start.py --full; }
 clients() { take_tap clients tests/interop/clients/run; }

@@ -172,6 +172,30 @@ parts_cut(void)
     buf_clear(&b);
 }
 
+/* An order to the whole account is heard in a multipart answer, too. */
+static void
+parts_wipe(void)
+{
+    struct buf b = BUF_INIT(1 << 16);
+    struct script s[] = {
+        {.cmd = "ItemOperations", .headers = HEAD_MULTI, .how = PLAY_RAW},
+        {.cmd = "Provision",
+         .xml = "<Provision><Status>1</Status><RemoteWipe/></Provision>"},
+        {0}};
+    struct got g;
+    struct outcome o;
+
+    multipart(&b, "<ItemOperations><Status>140</Status></ItemOperations>",
+              NULL, 0);
+    s[0].data = b.data;
+    s[0].ndata = b.len;
+    o = fetch(s, 2, 1 << 20, &g);
+    CHECK_INT(o.err.code, E_DENIED);
+    CHECK_STR(o.err.text, "the server's administrator has ordered that this "
+                          "account be wiped here");
+    buf_clear(&b);
+}
+
 static void
 parts_bad(void)
 {
@@ -286,7 +310,7 @@ refused(void)
 }
 
 static const struct test_case cases[] = {
-    TEST(parts),       TEST(parts_cut), TEST(parts_bad),
+    TEST(parts),       TEST(parts_cut), TEST(parts_wipe), TEST(parts_bad),
     TEST(inline_form), TEST(refused),
 };
 
