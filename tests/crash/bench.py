@@ -2,6 +2,7 @@
 with a stop, started again, judged."""
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -48,6 +49,24 @@ def quick_place():
             tempfile.tempdir = '/dev/shm'
     except OSError:
         pass
+
+
+def lasting_port():
+    """The sandbox comes back on its port in each case. One that the system
+    gave would be given to another program meanwhile, so this is one that it
+    does not give by itself."""
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        low = int(f.read().split()[0])
+    for _ in range(1000):
+        port = random.randrange(max(1024, low - 8000), low)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        return port
+    raise RuntimeError('no free port below %d' % low)
 
 
 class Case:
@@ -181,6 +200,8 @@ class Bench:
         os.environ['SEALPOST_FAULT_HURRY'] = '60'
         self.scenario = SCENARIOS[scenario]()
         self.lab = QuickLab('crash', 'sandbox:16.1')
+        self.lab.server.port = lasting_port()
+        self.lab.server.admin_port = lasting_port()
         self.saved = os.path.join(self.lab.dir, 'saved')
         self.log = os.path.join(self.lab.dir, 'fired')
         try:
