@@ -5,7 +5,6 @@
 #define SEALPOST_OUTBOX_PRIVATE_H
 
 #include "base/arena.h"
-#include "base/fault.h"
 #include "base/list.h"
 #include "certs/certs.h"
 #include "loop/flow.h"
@@ -22,7 +21,7 @@ struct key;
 #define OUTBOX_MAX ((size_t)256 << 20) /* bytes of anything that leaves */
 /* A question of Sent that was answered with no counts only when a lost try is
  * so old (SPEC section 7, exactly once). */
-#define OUTBOX_SURE_S fault_number("SEALPOST_FAULT_SURE_S", 60)
+#define OUTBOX_SURE_S 60
 
 /* ---- wish.c: what the message itself asks for ---- */
 

@@ -59,7 +59,7 @@ versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
-crash() { take_tap crash tests/crash/run --stops 4; }
+crash() { take_tap crash tests/crash/run --stops 8; }
 faults() {
     take_tap faults tests/faults/run || return
     take_tap soak tests/soak/run --minutes 0.3

@@ -175,10 +175,10 @@ class Bench:
 
     def __init__(self, scenario):
         quick_place()
-        # what takes its time on purpose: logging in, and how long a "no" of
-        # Sent is doubted
+        # what takes its time on purpose: logging in, waiting after trouble,
+        # and how long a "no" of Sent is doubted
         os.environ['SEALPOST_FAULT_LN'] = '8'
-        os.environ['SEALPOST_FAULT_SURE_S'] = '1'
+        os.environ['SEALPOST_FAULT_HURRY'] = '60'
         self.scenario = SCENARIOS[scenario]()
         self.lab = QuickLab('crash', 'sandbox:16.1')
         self.saved = os.path.join(self.lab.dir, 'saved')
