@@ -6,6 +6,7 @@ STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
+large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
@@ -56,6 +57,7 @@ versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
+large() { take_tap large env srcdir=. tests/sandbox/large.py; }
 crash() { take_tap crash tests/crash/run --seconds 240; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
