@@ -176,14 +176,26 @@ trick_play(struct call *c)
 /* Bytes in the middle that may mean anything, and an end that is none: the
  * document is not well formed, whatever the middle was. */
 static void
-corrupt(struct buf *body)
+corrupt(struct buf *body, size_t from, size_t len)
 {
-    size_t from = body->len / 2;
+    for (size_t i = len / 2; i < len && i < len / 2 + 16; i++)
+        body->data[from + i] = (char)0xff;
+    if (len)
+        body->data[from + len - 1] = 0x02; /* ENTITY */
+}
 
-    for (size_t i = from; i < body->len && i < from + 16; i++)
-        body->data[i] = (char)0xff;
-    if (body->len)
-        body->data[body->len - 1] = 0x02; /* ENTITY */
+/* Of a multipart answer only the document: that a mail's own bytes were
+ * changed is nothing that anybody could notice. */
+static void
+document_corrupt(struct call *c, struct buf *body)
+{
+    size_t head = 4 + 8 * (c->part_count + 1);
+    bool multipart = c->w.out.len && body->len >= head + c->w.out.len;
+
+    if (multipart)
+        corrupt(body, head, c->w.out.len);
+    else
+        corrupt(body, 0, body->len);
 }
 
 void
@@ -205,7 +217,7 @@ trick_send(struct call *c, struct buf *body, const char *type)
                          cut < body->len ? cut : body->len);
         return;
     case TRICK_CORRUPT:
-        corrupt(body);
+        document_corrupt(c, body);
         break;
     case TRICK_TRUNCATE:
         buf_truncate(body, body->len / 2);
