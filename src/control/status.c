@@ -328,6 +328,7 @@ control_policy(struct control_call *call, struct json_t **out, struct err *e)
         json_object_set_new(o, "name", text(p.name));
         json_object_set_new(o, "value", text(p.value));
         json_object_set_new(o, "enforced", json_boolean(p.enforced));
+        json_object_set_new(o, "how", text(p.how));
         json_array_append_new(*out, o);
     }
     return 0;

@@ -212,7 +212,8 @@ show_policy(const json_t *rows, FILE *to)
     static const struct ctl_column columns[] = {{"ELEMENT", "name", false},
                                                 {"VALUE", "value", false},
                                                 {"ENFORCED", "enforced",
-                                                 false}};
+                                                 false},
+                                                {"HOW", "how", false}};
 
     ctl_table(rows, columns, ARRAY_LEN(columns),
               "the server has given no policy to this daemon", to);

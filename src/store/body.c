@@ -17,10 +17,11 @@
 #include "loop/worker.h"
 #include "store/private.h"
 
-static char *
-body_path(struct store *s, int64_t id)
+/* Neighbours share a directory: what comes together is flushed with it once. */
+char *
+store_body_path(const struct store *s, int64_t id)
 {
-    return xasprintf("%s/body/%02x/%lld", s->dir, (unsigned)(id & 0xff),
+    return xasprintf("%s/body/%02x/%lld", s->dir, (unsigned)(id >> 8 & 0xff),
                      (long long)id);
 }
 
@@ -47,16 +48,25 @@ static int
 body_file(const char *path, struct slice raw, unsigned char digest[32],
           struct err *e)
 {
-    char *dir = file_dir(path);
+    struct err first;
     unsigned n;
-    int rc = -1;
+    char *dir;
+    int rc;
 
     if (EVP_Digest(raw.p, raw.n, digest, &n, EVP_sha256(), NULL) != 1)
-        err_set(e, E_CRYPTO, "digest failed");
-    else if (file_mkdirs(dir, e) == 0)
-        rc = file_write(path, raw, 0600, false, e);
-    free(dir);
-    return rc;
+        return err_set(e, E_CRYPTO, "digest failed");
+    rc = file_write(path, raw, 0600, false, &first);
+    if (rc && first.code != E_MISSING) {
+        if (e)
+            *e = first;
+        return -1;
+    }
+    if (rc) { /* the first one in its directory */
+        dir = file_dir(path);
+        rc = file_mkdirs(dir, e) || file_write(path, raw, 0600, false, e);
+        free(dir);
+    }
+    return rc ? -1 : 0;
 }
 
 /* The file and its row go, unless another message (a copy) has it. */
@@ -70,7 +80,7 @@ body_release(struct store *s, int64_t body, struct err *e)
         return -1;
     if (others)
         return 0;
-    store_file_doom(s, body_path(s, body));
+    store_file_doom(s, store_body_path(s, body));
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", body);
 }
 
@@ -128,10 +138,10 @@ body_commit(struct store *s, int64_t message, int64_t body,
         return -1;
     rc = body_attach(s, message, body, digest, how, &local);
     if (rc == 1) {
-        store_file_doom(s, body_path(s, body));
+        store_file_doom(s, store_body_path(s, body));
         rc = db_run(s->db, &local, "DELETE FROM body WHERE id = ?", "i", body);
     } else if (rc == 0) {
-        store_file_dirty(s, body_path(s, body));
+        store_file_dirty(s, store_body_path(s, body));
     }
     if (rc) {
         store_rollback(s);
@@ -145,7 +155,7 @@ body_commit(struct store *s, int64_t message, int64_t body,
 static void
 body_forget(struct store *s, int64_t body)
 {
-    char *path = body_path(s, body);
+    char *path = store_body_path(s, body);
 
     file_remove(path, NULL);
     free(path);
@@ -163,7 +173,7 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
 
     if (body_reserve(s, raw.n, &body, e))
         return -1;
-    path = body_path(s, body);
+    path = store_body_path(s, body);
     rc = body_file(path, raw, digest, e);
     free(path);
     if (rc == 0)
@@ -236,7 +246,7 @@ body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
     store_tie(s, &j->tie);
     j->message = message;
     j->how = how;
-    j->path = body_path(s, j->body);
+    j->path = store_body_path(s, j->body);
     j->raw = buf_take(raw, &j->len);
     return worker_run(s->disk, &j->job, done, arg);
 }
@@ -320,7 +330,7 @@ store_body_read(struct store *s, int64_t message, struct buf *out,
 
     if (body_of(s, message, &body, &size, e))
         return -1;
-    path = body_path(s, body);
+    path = store_body_path(s, body);
     rc = file_read(path, out, e);
     free(path);
     if (rc == 0 && out->len - before != size) {
@@ -431,7 +441,7 @@ store_body_load(struct store *s, int64_t message, struct buf *out,
     j = xcalloc(1, sizeof *j);
     j->body = body;
     j->size = size;
-    return load_start(s, j, body_path(s, body), out, done, arg);
+    return load_start(s, j, store_body_path(s, body), out, done, arg);
 }
 
 int

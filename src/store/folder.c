@@ -449,8 +449,11 @@ store_folder_put(struct store *s, const struct store_folder_news *n,
  * server: it comes back there, as after any refusal. */
 static int
 folder_expel(struct store *s, int64_t id, const struct store_row_message *r,
-             struct err *e)
+             struct arena *a, struct err *e)
 {
+    /* A copy elsewhere that waits for its item loses only that. */
+    if (r->heir && r->m.folder && r->m.folder != id)
+        return store_copy_stay(s, r->m.id, a, e);
     if (r->m.collection && r->m.collection != id && *r->m.server_id &&
         store_folder_get(s, r->m.collection))
         return store_message_return(s, r->m.id, r->m.collection, e);
@@ -474,13 +477,8 @@ folder_empty(struct store *s, int64_t id, struct err *e)
         struct store_row_message r;
 
         arena_reset(a);
-        rc = store_message_load(s, message, a, &r, e);
-        /* A copy elsewhere that waits for its item loses only that. */
-        if (rc == 0 && r.heir && r.m.folder && r.m.folder != id)
-            rc = store_copy_stay(s, message, a, e);
-        else if (rc == 0)
-            rc = folder_expel(s, id, &r, e);
-        if (rc) {
+        if (store_message_load(s, message, a, &r, e) ||
+            folder_expel(s, id, &r, a, e)) {
             rc = -1;
             break;
         }

@@ -5,6 +5,7 @@ libsp_store_a_SOURCES = \
 	src/store/cipher.c \
 	src/store/copy.c \
 	src/store/db.c src/store/db.h \
+	src/store/flush.c \
 	src/store/folder.c src/store/folder.h \
 	src/store/journal.c src/store/journal.h \
 	src/store/message.c src/store/message.h \

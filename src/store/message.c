@@ -404,9 +404,7 @@ store_message_erase(struct store *s, const struct store_row_message *r,
         return -1;
     if (others)
         return 0;
-    store_file_doom(s, xasprintf("%s/body/%02x/%lld", s->dir,
-                                 (unsigned)(r->body_id & 0xff),
-                                 (long long)r->body_id));
+    store_file_doom(s, store_body_path(s, r->body_id));
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", r->body_id);
 }
 

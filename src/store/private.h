@@ -63,6 +63,8 @@ struct store {
     struct op *flush;    /* under way */
     struct loop_task flush_soon;
     struct loop_timer flush_retry;
+    bool urgent;         /* among the committed is more than bodies */
+    int64_t flushed_ms;  /* when the last flush ended */
     bool reserve_given;
 };
 
@@ -71,15 +73,32 @@ struct store {
 /* The modseq of the open transaction. */
 uint64_t store_modseq_next(struct store *);
 void store_change_note(struct store *, const struct store_change *);
-/* Must be flushed before anyone is told. Takes the path. */
-void store_file_dirty(struct store *, char *path_take);
-/* Unlinked after the commit. Takes the path. */
-void store_file_doom(struct store *, char *path_take);
 void store_tie(struct store *, struct store_tie *);
 void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
+
+/* The reserve is made again when there is room for it. */
+void store_reserve_back(struct store *);
+
+/* ---- flush.c ---- */
+
+/* Must be flushed before anyone is told. Takes the path. */
+void store_file_dirty(struct store *, char *path_take);
+/* Unlinked after the commit. Takes the path. */
+void store_file_doom(struct store *, char *path_take);
+void store_paths_free(char ***paths, size_t *n);
+/* After a commit: at once, or together with what comes soon. */
+void store_flush_plan(struct store *);
+/* The flush itself, as a task of the loop; arg: the store. */
+void store_flush_now(void *arg);
+/* Ends all who wait in this list; err NULL: it is on the disk. */
+void store_waiters_end(struct list *waiters, const struct err *err);
+
+/* ---- body.c ---- */
+
+char *store_body_path(const struct store *, int64_t body);
 
 /* ---- schema.c ---- */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -259,7 +260,7 @@ failure_of(const struct push *p, const char *server_id)
 static int64_t
 later(int tries)
 {
-    return now_unix() + (tries < 6 ? 10 << tries : 600);
+    return now_unix() + fault_wait(tries < 6 ? 10 << tries : 600);
 }
 
 static int

@@ -4,6 +4,7 @@
  */
 #include "sync/private.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "store/journal.h"
@@ -152,7 +153,7 @@ sync_failed(struct sync *s, const struct err *err)
         log_warn("sync", "account=%s stopped: %s", s->account, err->text);
         return;
     }
-    s->backoff = s->backoff ? s->backoff * 2 : SYNC_BACKOFF_MIN_MS;
+    s->backoff = s->backoff ? s->backoff * 2 : fault_wait(SYNC_BACKOFF_MIN_MS);
     if (s->backoff > BACKOFF_MAX_MS)
         s->backoff = BACKOFF_MAX_MS;
     s->state = SYNC_BACKOFF;

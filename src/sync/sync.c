@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -108,7 +109,7 @@ on_bodies(void *arg, const struct err *err)
 
     if (err && err->code != E_CANCELED) {
         log_debug("sync", "account=%s bodies: %s", s->account, err->text);
-        loop_timer_set(&s->bodies_retry, BODIES_RETRY_MS);
+        loop_timer_set(&s->bodies_retry, fault_wait(BODIES_RETRY_MS));
     } else if (!err && s->bodies_came) {
         bodies_start(s);
     }

@@ -374,6 +374,13 @@ answers_refuse(void)
     refused("hello", "E_INPUT", "one line with a JSON object");
     refused("{\"command\":\"frobnicate\"}", "E_INPUT", "no command");
     refused("{\"command\":\"key list\"}", "E_INPUT", "needs \"account\"");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\"}", "E_INPUT",
+            "\"state\" is");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\","
+            "\"state\":\"timed\",\"start\":1}", "E_INPUT", "\"end\"");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\","
+            "\"state\":\"on\",\"outside\":\"me\"}", "E_INPUT",
+            "\"outside\" is not me");
     refused("{\"command\":\"key list\",\"account\":7}", "E_INPUT", "no text");
     refused("{\"command\":\"key list\",\"account\":\"carol\"}", "E_MISSING",
             "no account \"carol\"");
