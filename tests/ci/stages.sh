@@ -7,7 +7,7 @@ gcc        900  configure.ac               gcc without a warning; make check (un
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
 crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
-faults     500  tests/faults/run           each command x each fault: the same end, or the error of the table
+faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
