@@ -119,7 +119,7 @@ void account_link(const struct account *, struct account_link *out);
 
 /* Borrowed until the loop runs again; false past the end. */
 struct account_policy_entry {
-    const char *name, *value;
+    const char *name, *value, *how;
     bool enforced;
 };
 bool account_policy_at(const struct account *, size_t i,
@@ -134,5 +134,46 @@ const char *account_key_problem(const struct account *); /* or NULL */
 /* E_MISSING. What was encrypted to it cannot be read after. */
 int account_key_remove(struct account *, const char *fingerprint,
                        struct err *e);
+
+/* Out of office. The order of both lists is that of eas.h. */
+enum account_oof_state {
+    ACCOUNT_OOF_OFF,
+    ACCOUNT_OOF_ON,
+    ACCOUNT_OOF_TIMED
+};
+enum account_oof_audience {
+    ACCOUNT_OOF_INTERNAL,
+    ACCOUNT_OOF_KNOWN,   /* outside, in the contacts */
+    ACCOUNT_OOF_UNKNOWN, /* outside, all others */
+    ACCOUNT_OOF_AUDIENCES
+};
+struct account_oof {
+    enum account_oof_state state;
+    int64_t start, end; /* unix seconds, TIMED only; else -1 */
+    struct {
+        bool enabled;
+        char *text; /* NULL none */
+    } messages[ACCOUNT_OOF_AUDIENCES];
+};
+enum account_oof_outside {
+    ACCOUNT_OOF_AS_IT_IS,
+    ACCOUNT_OOF_NOBODY,
+    ACCOUNT_OOF_CONTACTS,
+    ACCOUNT_OOF_ALL
+};
+struct account_oof_edit {
+    enum account_oof_state state;
+    int64_t start, end; /* TIMED */
+    const char *internal, *external; /* new texts; NULL: they stay */
+    enum account_oof_outside outside; /* who is answered there */
+};
+/* What the server has, after the change if there is one (edit may be NULL).
+ * E_INPUT: a change that makes no sense. */
+struct op *account_oof(struct account *, const struct account_oof_edit *edit,
+                       struct account_oof *out, op_done_fn *done, void *arg);
+void account_oof_clear(struct account_oof *);
+/* The change laid over what the server has. Pure. */
+int account_oof_merge(struct account_oof *, const struct account_oof_edit *,
+                      struct err *e);
 
 #endif

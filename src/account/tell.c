@@ -42,6 +42,7 @@ account_policy_at(const struct account *a, size_t i,
     out->name = p->entries[i].name;
     out->value = p->entries[i].value;
     out->enforced = p->entries[i].enforced;
+    out->how = p->entries[i].how;
     return true;
 }
 

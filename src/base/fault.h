@@ -7,6 +7,8 @@
  * clean-up, as kill -9 would) or return true (`fail`). KIND `any` counts all
  * kinds. When the fault fires, the file named by SEALPOST_FAULT_LOG gets a
  * line, so that a test can tell a stop that was never reached.
+ * SEALPOST_FAULT=count stops nothing: each point leaves a line there, so that
+ * a test knows how many there are.
  *
  * SEALPOST_FAULT_HURRY=N makes waiting after trouble N times shorter, so that
  * a test of many faults takes seconds where people would wait for minutes.

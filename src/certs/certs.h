@@ -97,6 +97,9 @@ void certs_add_issuers(struct certs *, STACK_OF(X509) *);
 struct certs_one {
     char *address;
     X509 *cert;          /* NULL: none usable */
+    /* Of a list: the certificates of its other members, who are not named. */
+    X509 **more;
+    size_t nmore;
     struct certs_judgment why;
     unsigned char *capabilities; /* DER, NULL unknown */
     size_t capabilities_len;

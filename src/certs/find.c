@@ -36,14 +36,18 @@ struct find {
     size_t nask;
     struct eas_people people;
     bool asked, failed;
+    size_t at, member; /* whose certificate is validated */
+    struct eas_validate_answer answer;
+    char validating[65]; /* its fingerprint, while the server is asked */
 };
 
-static flow_step_fn find_known, find_ask, find_keep, find_decide;
+static flow_step_fn find_known, find_ask, find_keep, find_decide, find_validate;
 static flow_step_fn *const find_steps[] = {
     find_known,  /* what the store has; whom to ask Exchange about */
     find_ask,
     find_keep,   /* its answer goes into the store */
     find_decide, /* the newest usable one of each */
+    find_validate, /* has the server heard that it was revoked? */
     NULL,
 };
 
@@ -97,7 +101,7 @@ certs_found_clear(struct certs_found *f)
 {
     for (size_t i = 0; i < f->n; i++) {
         free(f->list[i].address);
-        X509_free(f->list[i].cert);
+        certs_one_drop(&f->list[i]);
         free(f->list[i].capabilities);
     }
     free(f->list);
@@ -173,8 +177,7 @@ known_best(struct certs *cs, struct certs_one *one, struct err *e)
     int64_t after = 0, now = now_unix();
     int rc;
 
-    X509_free(one->cert);
-    one->cert = NULL;
+    certs_one_drop(one);
     one->why = (struct certs_judgment){CERTS_NOT_FOUND,
                                        "no certificate was found"};
     while ((rc = store_cert_next(cs->store, one->address, &after, a, &row,
@@ -188,9 +191,10 @@ known_best(struct certs *cs, struct certs_one *one, struct err *e)
             j = (struct certs_judgment){
                 CERTS_CANDIDATE, "waits to be accepted (sealpostctl cert "
                                  "accept)"};
+        else if (certs_validated(cs, row.fingerprint) == CERTS_SAID_NO)
+            j = (struct certs_judgment){CERTS_REVOKED,
+                                        "revoked, says the server"};
         else
-            /* A list's members are not named: its address is not compared
-             * (SPEC section 8). Those rows are kept for the list itself. */
             certs_trust_judge(cs->anchors, x, certs_issuers(cs),
                               CERTS_ENCRYPT, one->address, now,
                               row.source == STORE_CERT_PINNED, &j);
@@ -299,8 +303,9 @@ person_keep(struct certs *cs, const struct eas_person *p, struct err *e)
         return 0;
     for (char *c = address; *c; c++)
         *c = (char)ascii_lower((unsigned char)*c);
-    /* A list counts only if all members have one. */
-    for (size_t i = 0; i < p->ncerts && p->status == 1 && !p->is_list; i++) {
+    if (p->is_list) /* members.c; who is in it may change every day */
+        return 0;
+    for (size_t i = 0; i < p->ncerts && p->status == 1; i++) {
         X509 *x = cert_parse(p->certs[i]);
         char fp[65];
         struct store_cert row = {
@@ -356,6 +361,18 @@ was_asked(const struct find *f, const char *address)
     return false;
 }
 
+/* Is it a list, and has every member one? */
+static void
+list_take(struct find *f, struct certs_one *one)
+{
+    for (size_t i = 0; i < f->people.n; i++) {
+        const struct eas_person *p = &f->people.people[i];
+
+        if (p->is_list && strcmp(p->asked, one->address) == 0)
+            certs_members_take(f->certs, p, one);
+    }
+}
+
 static enum flow_next
 find_decide(void *self)
 {
@@ -369,6 +386,8 @@ find_decide(void *self)
             continue;
         if (!f->failed && known_best(f->certs, one, &e))
             return flow_fail_err(&f->flow, &e);
+        if (!f->failed && !one->cert)
+            list_take(f, one);
         if (f->failed && one->why.why == CERTS_NOT_FOUND)
             one->why = (struct certs_judgment){
                 CERTS_NOT_ASKED,
@@ -377,67 +396,100 @@ find_decide(void *self)
     return FLOW_NEXT;
 }
 
-/* ---- which cipher all can read ---- */
-
-struct announced {
-    bool known, gcm, aes256, aes128, oaep;
-};
+/* ---- ValidateCert ---- */
 
 static void
-announced_read(const struct certs_one *one, struct announced *a)
+on_validated(void *arg, const struct err *err)
 {
-    const unsigned char *p = one->capabilities;
-    STACK_OF(X509_ALGOR) *list =
-        p ? d2i_X509_ALGORS(NULL, &p, (long)one->capabilities_len) : NULL;
+    struct find *f = arg;
 
-    *a = (struct announced){.known = list != NULL};
-    for (int i = 0; i < sk_X509_ALGOR_num(list); i++) {
-        const ASN1_OBJECT *oid;
-
-        X509_ALGOR_get0(&oid, NULL, NULL, sk_X509_ALGOR_value(list, i));
-        switch (OBJ_obj2nid(oid)) {
-        case NID_aes_256_gcm:
-            a->gcm = true;
-            break;
-        case NID_aes_256_cbc:
-            a->aes256 = true;
-            break;
-        case NID_aes_128_cbc:
-            a->aes128 = true;
-            break;
-        case NID_rsaesOaep:
-            a->oaep = true;
-            break;
-        default:
-            break;
-        }
-    }
-    sk_X509_ALGOR_pop_free(list, X509_ALGOR_free);
-    ERR_clear_error();
+    loop_timer_stop(&f->timer);
+    certs_validate_book(f->certs, f->validating, err ? NULL : &f->answer,
+                        err);
+    flow_wake(&f->flow, NULL);
 }
 
-int
-certs_cipher(const struct certs_found *f, enum smime_cipher *cipher,
-             bool *oaep, struct err *e)
+static void
+on_validate_timeout(void *arg)
 {
-    bool gcm = true, aes256 = true;
+    struct find *f = arg;
+    struct err e;
 
-    for (size_t i = 0; i < f->n; i++) {
-        struct announced a;
+    op_cancel(&f->flow.op);
+    err_set(&e, E_RETRY, "ValidateCert: no answer in time");
+    certs_validate_book(f->certs, f->validating, NULL, &e);
+    op_hold(&f->flow.op, op_decided(NULL, flow_wake, &f->flow));
+}
 
-        announced_read(&f->list[i], &a);
-        if (oaep)
-            oaep[i] = a.oaep;
-        gcm &= a.gcm;
-        if (a.known && !a.gcm && !a.aes256 && !a.aes128)
-            return err_set(e, E_NOCERT, "%s announced only ciphers that are "
-                                        "too weak",
-                           f->list[i].address);
-        if (a.known && !a.aes256 && a.aes128)
-            aes256 = false;
+/* A no that is old is asked for again, and stands while nobody answers. */
+static void
+refuse_revoked(struct certs *cs, struct certs_one *one, const char *fp)
+{
+    if (certs_validated(cs, fp) != CERTS_SAID_NO_LONG_AGO)
+        return;
+    certs_one_drop(one);
+    one->why = (struct certs_judgment){CERTS_REVOKED,
+                                       "revoked, said the server"};
+}
+
+/* What the server just said. After a no the next best is chosen, and asked
+ * about; a list that has such a member does not count. */
+static int
+validated_take(struct find *f, struct err *e)
+{
+    struct certs_one *one = &f->found.list[f->at];
+    bool no = *f->validating &&
+              certs_validated(f->certs, f->validating) == CERTS_SAID_NO;
+
+    if (*f->validating)
+        refuse_revoked(f->certs, one, f->validating);
+    f->validating[0] = '\0';
+    if (!no)
+        return 0;
+    f->member = 0;
+    return known_best(f->certs, one, e);
+}
+
+/* The next certificate that was chosen and not looked at yet; NULL. */
+static X509 *
+validate_next(struct find *f)
+{
+    for (; f->at < f->found.n; f->at++, f->member = 0) {
+        struct certs_one *one = &f->found.list[f->at];
+
+        size_t i = f->member++;
+
+        if (one->cert && i == 0)
+            return one->cert;
+        if (one->cert && i - 1 < one->nmore)
+            return one->more[i - 1];
     }
-    *cipher = f->n && gcm ? SMIME_AES_256_GCM
-              : aes256    ? SMIME_AES_256_CBC
-                          : SMIME_AES_128_CBC;
-    return 0;
+    return NULL;
+}
+
+static enum flow_next
+find_validate(void *self)
+{
+    struct find *f = self;
+    struct certs *cs = f->certs;
+    struct err e;
+    X509 *x;
+
+    if (f->at < f->found.n && validated_take(f, &e))
+        return flow_fail_err(&f->flow, &e);
+    while ((x = validate_next(f))) {
+        struct op *op;
+
+        if (certs_fingerprint(x, f->validating))
+            continue;
+        op = certs_validate(cs, x, f->validating, &f->answer, on_validated, f);
+        if (op) {
+            loop_timer_init(&f->timer, on_validate_timeout, f);
+            loop_timer_set(&f->timer, cs->timeout_ms);
+            return flow_wait_again(&f->flow, op);
+        }
+        refuse_revoked(cs, &f->found.list[f->at], f->validating);
+        f->validating[0] = '\0';
+    }
+    return FLOW_NEXT;
 }

@@ -14,6 +14,7 @@ struct certs {
     int64_t timeout_ms;
     bool harvest;
     STACK_OF(X509) *issuers; /* NULL: not looked for yet */
+    int64_t validate_again;  /* the server does not answer before that */
 };
 
 /* ---- issuers.c ---- */
@@ -23,5 +24,34 @@ STACK_OF(X509) *certs_issuers(struct certs *);
 /* Keeps the authorities that came with a message whose signer is trusted. */
 int certs_issuers_learn(struct certs *, STACK_OF(X509) *seen, struct err *e);
 void certs_issuers_clear(struct certs *);
+
+/* ---- members.c ---- */
+
+struct eas_person;
+/* The certificates of a list's members, or why it has not all of them. */
+void certs_members_take(struct certs *, const struct eas_person *,
+                        struct certs_one *);
+/* Frees the certificates. */
+void certs_one_drop(struct certs_one *);
+
+/* ---- validate.c ---- */
+
+struct eas_validate_answer;
+enum certs_said {
+    CERTS_SAID_NOTHING,
+    CERTS_SAID_YES,
+    CERTS_SAID_NO,
+    CERTS_SAID_NO_LONG_AGO,
+};
+/* What the server said of the certificate with this fingerprint. */
+enum certs_said certs_validated(struct certs *, const char *fingerprint);
+/* Asks, or NULL: there is nobody to ask, or it was asked not long ago. */
+struct op *certs_validate(struct certs *, X509 *, const char *fingerprint,
+                          struct eas_validate_answer *out, op_done_fn *done,
+                          void *arg);
+/* Keeps the answer; NULL: there was none, `why` says so. */
+void certs_validate_book(struct certs *, const char *fingerprint,
+                         const struct eas_validate_answer *,
+                         const struct err *why);
 
 #endif

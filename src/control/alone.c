@@ -61,6 +61,7 @@ control_alone(const struct control_server_config *config,
     json_decref(result);
     json_decref(a.call.result);
     free(a.call.text);
+    control_oof_free(&a.call);
     account_unref(&a.call.account);
     if (o) {
         control_wipe(o, "password");

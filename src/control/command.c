@@ -28,6 +28,8 @@ static const struct control_command commands[] = {
     {"key import", true, control_key_import},
     {"key list", true, control_key_list},
     {"key remove", true, control_key_remove},
+    {"oof get", true, control_oof_get},
+    {"oof set", true, control_oof_set},
     {"policy", true, control_policy},
     {"queue delete", false, control_queue_delete},
     {"queue hold", false, control_queue_hold},

@@ -4,6 +4,7 @@ libsp_control_a_SOURCES = \
 	src/control/cert.c \
 	src/control/command.c \
 	src/control/key.c \
+	src/control/oof.c \
 	src/control/private.h \
 	src/control/queue.c \
 	src/control/request.c \

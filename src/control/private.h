@@ -15,6 +15,7 @@
 #include "loop/op.h"
 
 struct account;
+struct account_oof;
 struct listener;
 struct json_t;
 struct store;
@@ -55,6 +56,7 @@ struct control_call {
     struct op *op;
     struct json_t *result;
     char *text;
+    struct account_oof *oof;
     void (*answer)(struct control_call *, const struct err *err);
     void *client;
 };
@@ -88,6 +90,9 @@ control_run_fn control_queue_hold, control_queue_delete;
 control_run_fn control_key_list, control_key_import, control_key_remove;
 control_run_fn control_cert_list, control_cert_show, control_cert_add;
 control_run_fn control_cert_accept, control_cert_refuse, control_cert_remove;
-control_run_fn control_policy;
+control_run_fn control_policy, control_oof_get, control_oof_set;
+
+/* What an oof command waits for. */
+void control_oof_free(struct control_call *);
 
 #endif

@@ -60,6 +60,18 @@ static const struct ctl_option import_options[] = {
 static const struct ctl_option cert_options[] = {
     {"--address", "ADDRESS", "whom it is used for"}, END};
 
+static const struct ctl_option oof_options[] = {
+    {"--on", NULL, "set: answer from now on"},
+    {"--off", NULL, "set: answer no more"},
+    {"--from", "TIME", "set: answer from 2026-12-22T08:00:00Z"},
+    {"--until", "TIME", "set: until then"},
+    {"--text", "TEXT", "the answer to colleagues"},
+    {"--text-file", "FILE", "the same from a file, - for stdin"},
+    {"--external", "TEXT", "the answer to people outside"},
+    {"--external-file", "FILE", "the same from a file, - for stdin"},
+    {"--outside", "WHO", "who is answered there: nobody, contacts, all"},
+    END};
+
 static const struct ctl_option remove_options[] = {
     {"--yes", NULL, "do not ask"}, END};
 
@@ -99,6 +111,8 @@ const struct ctl_command ctl_commands[] = {
      ctl_cmd_key_remove},
     {"mime", "FILE", 1, 1, NULL,
      "ENVELOPE, BODYSTRUCTURE, sizes and tree of a message", ctl_cmd_mime},
+    {"oof", "ACCOUNT [get|set]", 1, 2, oof_options,
+     "the automatic answer while one is away", ctl_cmd_oof},
     {"policy", "ACCOUNT", 1, 1, NULL, "what the server demands",
      ctl_cmd_policy},
     {"queue delete", "ID", 1, 1, NULL, "throws a message away",

@@ -107,15 +107,21 @@ ctl_cert(const char *path, struct x509_st **out, struct err *e)
 int
 ctl_at(const struct ctl *c, int64_t *out, struct err *e)
 {
+    const char *text = ctl_option(c, "--at");
+
+    if (text)
+        return ctl_time(text, "--at", out, e);
+    *out = now_unix();
+    return 0;
+}
+
+int
+ctl_time(const char *text, const char *option, int64_t *out, struct err *e)
+{
     static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ",
                                         "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"};
-    const char *text = ctl_option(c, "--at");
     uint64_t n;
 
-    if (!text) {
-        *out = now_unix();
-        return 0;
-    }
     if (*text == '@' && slice_u64(slice_of(text + 1), &n) &&
         n < (uint64_t)1 << 40) {
         *out = (int64_t)n;
@@ -130,6 +136,6 @@ ctl_at(const struct ctl *c, int64_t *out, struct err *e)
             return 0;
         }
     }
-    return err_set(e, E_INPUT, "--at %.40s: allowed is 2026-11-22, "
-                   "2026-11-22T08:00:00Z (UTC) or @SECONDS", text);
+    return err_set(e, E_INPUT, "%s %.40s: allowed is 2026-11-22, "
+                   "2026-11-22T08:00:00Z (UTC) or @SECONDS", option, text);
 }

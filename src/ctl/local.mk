@@ -8,6 +8,7 @@ libsp_ctl_a_SOURCES = \
 	src/ctl/cmd_config.c \
 	src/ctl/cmd_key.c \
 	src/ctl/cmd_mime.c \
+	src/ctl/cmd_oof.c \
 	src/ctl/cmd_queue.c \
 	src/ctl/cmd_remove.c \
 	src/ctl/cmd_smime_open.c \

@@ -130,6 +130,9 @@ int ctl_keys(struct ctl *, struct keys **out, struct err *e);
 int ctl_cert(const char *path, struct x509_st **out, struct err *e);
 /* --at: "2026-11-22", "2026-11-22T08:00:00Z", "@1795334400"; now without. */
 int ctl_at(const struct ctl *, int64_t *out, struct err *e);
+/* The same of another option's value. */
+int ctl_time(const char *text, const char *option, int64_t *out,
+             struct err *e);
 
 /* ---- call.c ---- */
 
@@ -194,6 +197,7 @@ int ctl_cmd_folder_list(struct ctl *, struct err *e);
 int ctl_cmd_key_import(struct ctl *, struct err *e);
 int ctl_cmd_key_list(struct ctl *, struct err *e);
 int ctl_cmd_key_remove(struct ctl *, struct err *e);
+int ctl_cmd_oof(struct ctl *, struct err *e);
 int ctl_cmd_policy(struct ctl *, struct err *e);
 int ctl_cmd_queue_delete(struct ctl *, struct err *e);
 int ctl_cmd_queue_hold(struct ctl *, struct err *e);

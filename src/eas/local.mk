@@ -60,3 +60,14 @@ check_PROGRAMS += tests/unit/test_eas_auth
 TESTS += tests/unit/test_eas_auth
 tests_unit_test_eas_auth_SOURCES = tests/unit/test_eas_auth.c
 tests_unit_test_eas_auth_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_policy
+TESTS += tests/unit/test_eas_policy
+tests_unit_test_eas_policy_SOURCES = tests/unit/test_eas_policy.c
+tests_unit_test_eas_policy_LDADD = libsp_test.a $(LINK_2)
+
+check_PROGRAMS += tests/unit/test_eas_versions
+TESTS += tests/unit/test_eas_versions
+tests_unit_test_eas_versions_SOURCES = tests/unit/test_eas_versions.c \
+	tests/unit/eas_server.c tests/unit/eas_server.h
+tests_unit_test_eas_versions_LDADD = libsp_test.a $(LINK_2)

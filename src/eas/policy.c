@@ -16,7 +16,7 @@
 
 /* What an element must say so that we fulfil it. */
 enum rule {
-    NEVER,      /* asks for nothing of a program like this */
+    FULFILLED,  /* whatever it says */
     IF_ZERO,    /* fine as 0, empty or absent */
     IF_ONE,     /* fine as 1 or empty */
     IF_NONE,    /* a limit: fine when empty or 0 */
@@ -25,54 +25,91 @@ enum rule {
     TWO_OR_ONE, /* not 0 */
 };
 
+/* How, for people; `not` when the rule says no. */
+#define BY_OUTBOX "by what is sent"
+#define NOT_MAIL "this is a gateway for mail only"
+#define NOT_DEVICE "a gateway has no power over the machine"
 static const struct {
     unsigned tag;
     enum rule rule;
+    const char *how, *not;
 } rules[] = {
-    {PROVISION_DEVICE_PASSWORD_ENABLED, IF_ZERO},
-    {PROVISION_ALPHANUMERIC_DEVICE_PASSWORD_REQUIRED, PASSWORD},
-    {PROVISION_PASSWORD_RECOVERY_ENABLED, PASSWORD},
-    {PROVISION_MIN_DEVICE_PASSWORD_LENGTH, PASSWORD},
-    {PROVISION_MIN_DEVICE_PASSWORD_COMPLEX_CHARACTERS, PASSWORD},
-    {PROVISION_MAX_INACTIVITY_TIME_DEVICE_LOCK, PASSWORD},
-    {PROVISION_MAX_DEVICE_PASSWORD_FAILED_ATTEMPTS, PASSWORD},
-    {PROVISION_ALLOW_SIMPLE_DEVICE_PASSWORD, PASSWORD},
-    {PROVISION_DEVICE_PASSWORD_EXPIRATION, PASSWORD},
-    {PROVISION_DEVICE_PASSWORD_HISTORY, PASSWORD},
-    {PROVISION_DOCUMENT_BROWSE_ENABLED, NEVER},
-    {PROVISION_ATTACHMENTS_ENABLED, IF_ONE},
-    {PROVISION_MAX_ATTACHMENT_SIZE, IF_NONE},
-    {PROVISION_MAX_CALENDAR_AGE_FILTER, NEVER}, /* mail only */
-    {PROVISION_MAX_EMAIL_AGE_FILTER, NEVER},    /* carried out by sync */
-    {PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE, IF_MINUS},
-    {PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE, IF_MINUS},
-    {PROVISION_REQUIRE_DEVICE_ENCRYPTION, IF_ZERO},
-    {PROVISION_REQUIRE_STORAGE_CARD_ENCRYPTION, IF_ZERO},
-    {PROVISION_REQUIRE_MANUAL_SYNC_WHEN_ROAMING, NEVER},
-    {PROVISION_REQUIRE_SIGNED_SMIME_MESSAGES, NEVER},    /* by outbox */
-    {PROVISION_REQUIRE_ENCRYPTED_SMIME_MESSAGES, NEVER}, /* by outbox */
-    /* Older than SHA-2 and AES: SHA-1 and 3DES read as "not weaker than". */
-    {PROVISION_REQUIRE_SIGNED_SMIME_ALGORITHM, IF_ZERO},
-    {PROVISION_REQUIRE_ENCRYPTION_SMIME_ALGORITHM, IF_ZERO},
-    {PROVISION_ALLOW_SMIME_ENCRYPTION_ALGORITHM_NEGOTIATION, TWO_OR_ONE},
-    {PROVISION_ALLOW_SMIME_SOFT_CERTS, IF_ONE},
-    {PROVISION_ALLOW_STORAGE_CARD, IF_ONE},
-    {PROVISION_ALLOW_CAMERA, IF_ONE},
-    {PROVISION_ALLOW_UNSIGNED_APPLICATIONS, IF_ONE},
-    {PROVISION_ALLOW_UNSIGNED_INSTALLATION_PACKAGES, IF_ONE},
-    {PROVISION_ALLOW_WI_FI, IF_ONE},
-    {PROVISION_ALLOW_TEXT_MESSAGING, IF_ONE},
-    {PROVISION_ALLOW_POPIMAP_EMAIL, IF_ONE},
-    {PROVISION_ALLOW_BLUETOOTH, TWO_OR_ONE},
-    {PROVISION_ALLOW_IR_DA, IF_ONE},
-    {PROVISION_ALLOW_DESKTOP_SYNC, IF_ONE},
-    {PROVISION_ALLOW_HTML_EMAIL, IF_ONE},
-    {PROVISION_ALLOW_BROWSER, IF_ONE},
-    {PROVISION_ALLOW_CONSUMER_EMAIL, IF_ONE},
-    {PROVISION_ALLOW_REMOTE_DESKTOP, IF_ONE},
-    {PROVISION_ALLOW_INTERNET_SHARING, IF_ONE},
-    {PROVISION_UNAPPROVED_IN_ROM_APPLICATION_LIST, IF_NONE},
-    {PROVISION_APPROVED_APPLICATION_LIST, IF_NONE},
+#define PASS(name) {name, PASSWORD, "no device password is asked for", NOT_DEVICE}
+    {PROVISION_DEVICE_PASSWORD_ENABLED, IF_ZERO, "none is asked for",
+     NOT_DEVICE},
+    PASS(PROVISION_ALPHANUMERIC_DEVICE_PASSWORD_REQUIRED),
+    PASS(PROVISION_PASSWORD_RECOVERY_ENABLED),
+    PASS(PROVISION_MIN_DEVICE_PASSWORD_LENGTH),
+    PASS(PROVISION_MIN_DEVICE_PASSWORD_COMPLEX_CHARACTERS),
+    PASS(PROVISION_MAX_INACTIVITY_TIME_DEVICE_LOCK),
+    PASS(PROVISION_MAX_DEVICE_PASSWORD_FAILED_ATTEMPTS),
+    PASS(PROVISION_ALLOW_SIMPLE_DEVICE_PASSWORD),
+    PASS(PROVISION_DEVICE_PASSWORD_EXPIRATION),
+    PASS(PROVISION_DEVICE_PASSWORD_HISTORY),
+#undef PASS
+    {PROVISION_DOCUMENT_BROWSE_ENABLED, FULFILLED, NOT_MAIL, NULL},
+    {PROVISION_ATTACHMENTS_ENABLED, IF_ONE, "all are let in",
+     "withholding attachments is not built yet"},
+    {PROVISION_MAX_ATTACHMENT_SIZE, IF_NONE, "no limit",
+     "withholding attachments is not built yet"},
+    {PROVISION_MAX_CALENDAR_AGE_FILTER, FULFILLED, NOT_MAIL, NULL},
+    {PROVISION_MAX_EMAIL_AGE_FILTER, FULFILLED, "by what is synchronised",
+     NULL},
+    {PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE, IF_MINUS, "no limit",
+     "cutting mail is not built yet"},
+    {PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE, IF_MINUS, "no limit",
+     "cutting mail is not built yet"},
+    {PROVISION_REQUIRE_DEVICE_ENCRYPTION, IF_ZERO, "not asked for",
+     "encrypting the whole store is not built yet"},
+    {PROVISION_REQUIRE_STORAGE_CARD_ENCRYPTION, IF_ZERO, "not asked for",
+     NOT_DEVICE},
+    {PROVISION_REQUIRE_MANUAL_SYNC_WHEN_ROAMING, FULFILLED,
+     "ignored: a gateway does not roam", NULL},
+    {PROVISION_REQUIRE_SIGNED_SMIME_MESSAGES, FULFILLED, BY_OUTBOX, NULL},
+    {PROVISION_REQUIRE_ENCRYPTED_SMIME_MESSAGES, FULFILLED, BY_OUTBOX, NULL},
+    /* Older than SHA-2 and AES (SPEC section 9). */
+    {PROVISION_REQUIRE_SIGNED_SMIME_ALGORITHM, FULFILLED,
+     "reads as: not weaker; SHA-256 fulfils it", NULL},
+    {PROVISION_REQUIRE_ENCRYPTION_SMIME_ALGORITHM, FULFILLED,
+     "reads as: not weaker; AES fulfils it", NULL},
+    {PROVISION_ALLOW_SMIME_ENCRYPTION_ALGORITHM_NEGOTIATION, FULFILLED,
+     "0: what must be encrypted is refused", NULL},
+    {PROVISION_ALLOW_SMIME_SOFT_CERTS, FULFILLED,
+     "0: keys in files do not sign", NULL},
+    {PROVISION_ALLOW_STORAGE_CARD, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_CAMERA, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_UNSIGNED_APPLICATIONS, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_UNSIGNED_INSTALLATION_PACKAGES, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_WI_FI, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_TEXT_MESSAGING, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_POPIMAP_EMAIL, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_BLUETOOTH, TWO_OR_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_IR_DA, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_DESKTOP_SYNC, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_HTML_EMAIL, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_BROWSER, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_CONSUMER_EMAIL, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_REMOTE_DESKTOP, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_ALLOW_INTERNET_SHARING, IF_ONE, "allowed",
+     NOT_DEVICE},
+    {PROVISION_UNAPPROVED_IN_ROM_APPLICATION_LIST, IF_NONE, "empty",
+     NOT_DEVICE},
+    {PROVISION_APPROVED_APPLICATION_LIST, IF_NONE, "empty",
+     NOT_DEVICE},
 };
 
 void
@@ -87,18 +124,10 @@ eas_policy_clear(struct eas_policy *p)
 }
 
 static bool
-is_enforced(const struct wbxml_node *n, bool password)
+is_fulfilled(enum rule rule, struct slice v, bool password)
 {
-    struct slice v = slice_trim(n->text);
-    enum rule rule = IF_NONE; /* an element we never heard of */
-
-    if (n->child) /* a list of programs */
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-        if (rules[i].tag == n->tag)
-            rule = rules[i].rule;
     switch (rule) {
-    case NEVER:
+    case FULFILLED:
         return true;
     case IF_ZERO:
     case IF_NONE:
@@ -113,6 +142,23 @@ is_enforced(const struct wbxml_node *n, bool password)
         return !password;
     }
     return false;
+}
+
+static bool
+is_enforced(const struct wbxml_node *n, bool password, const char **how)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        bool yes = !n->child && is_fulfilled(rules[i].rule,
+                                             slice_trim(n->text), password);
+
+        if (rules[i].tag != n->tag)
+            continue;
+        *how = yes ? rules[i].how : rules[i].not;
+        return yes;
+    }
+    /* An element we never heard of: fine when it asks for nothing. */
+    *how = "not known";
+    return !n->child && is_fulfilled(IF_NONE, slice_trim(n->text), password);
 }
 
 static char *
@@ -137,6 +183,8 @@ entry_add(struct eas_policy *p, const struct wbxml_node *n, bool password)
 {
     const char *name =
         wbxml_name(WBXML_PAGE_OF(n->tag), WBXML_TOKEN_OF(n->tag));
+    const char *how;
+    bool enforced = is_enforced(n, password, &how);
 
     if (p->n >= ENTRIES_MAX)
         return;
@@ -144,7 +192,8 @@ entry_add(struct eas_policy *p, const struct wbxml_node *n, bool password)
     p->entries[p->n++] = (struct eas_policy_entry){
         .name = name ? xstrdup(name) : xasprintf("tag 0x%04X", n->tag),
         .value = entry_value(n),
-        .enforced = is_enforced(n, password)};
+        .enforced = enforced,
+        .how = how};
 }
 
 void

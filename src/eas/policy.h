@@ -12,6 +12,7 @@
 struct eas_policy_entry {
     char *name, *value; /* value "" when the element was empty */
     bool enforced;      /* Sealpost carries it out, or it asks for nothing */
+    const char *how;    /* or why not; static, for people */
 };
 struct eas_policy {
     struct eas_policy_entry *entries;

@@ -394,7 +394,7 @@ static int
 orders_encrypt(struct copy_job *j, const struct outbox_copy *c, struct err *e)
 {
     struct smime_orders *o = &j->orders;
-    size_t n = c->found->n;
+    size_t n = c->found->n, more = 0;
     bool *oaep = arena_alloc(j->arena, n + 1);
 
     if (!n)
@@ -404,7 +404,9 @@ orders_encrypt(struct copy_job *j, const struct outbox_copy *c, struct err *e)
     if (o->cipher == SMIME_AES_256_GCM && c->to_self &&
         !c->settings->announce_gcm)
         o->cipher = SMIME_AES_256_CBC; /* our own devices may not read it */
-    j->to = xcalloc(n + 1, sizeof *j->to);
+    for (size_t i = 0; i < n; i++)
+        more += c->found->list[i].nmore;
+    j->to = xcalloc(n + more + 1, sizeof *j->to);
     o->to = j->to;
     for (size_t i = 0; i < n; i++) {
         X509 *x = c->found->list[i].cert;
@@ -414,6 +416,11 @@ orders_encrypt(struct copy_job *j, const struct outbox_copy *c, struct err *e)
                            c->found->list[i].address);
         X509_up_ref(x);
         j->to[o->nto++] = (struct smime_to){x, oaep[i]};
+        for (size_t k = 0; k < c->found->list[i].nmore; k++) {
+            x = c->found->list[i].more[k]; /* a list's members */
+            X509_up_ref(x);
+            j->to[o->nto++] = (struct smime_to){x, false};
+        }
     }
     if (c->to_self) {
         X509_up_ref(key_cert(c->own));

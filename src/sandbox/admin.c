@@ -143,6 +143,21 @@ on_log(struct asked *a)
     buf_clear(&b);
 }
 
+static void
+on_violations(struct asked *a)
+{
+    struct buf b = BUF_INIT(LOG_MAX);
+
+    if (!strcmp(httpd_method(a->http), "DELETE")) {
+        breaches_reset(a->sandbox->breaches);
+        answer(a, 200, "{}");
+        return;
+    }
+    breaches_write(a->sandbox->breaches, &b);
+    httpd_answer(a->http, 200, NULL, buf_slice(&b));
+    buf_clear(&b);
+}
+
 static char *
 query_value(struct asked *a, const char *name)
 {
@@ -317,11 +332,18 @@ static const struct {
     const char *method, *path;
     void (*run)(struct asked *);
 } doors[] = {
-    {"POST", "/inject", on_inject},       {"POST", "/mischief", on_mischief},
-    {"DELETE", "/mischief", on_mischief}, {"GET", "/log", on_log},
-    {"DELETE", "/log", on_log},           {"POST", "/policy", on_policy},
-    {"POST", "/versions", on_versions},   {"POST", "/reload", on_reload},
-    {"GET", "/folders", on_folders},      {"GET", "/messages", on_messages},
+    {"POST", "/inject", on_inject},
+    {"POST", "/mischief", on_mischief},
+    {"DELETE", "/mischief", on_mischief},
+    {"GET", "/log", on_log},
+    {"DELETE", "/log", on_log},
+    {"POST", "/policy", on_policy},
+    {"POST", "/versions", on_versions},
+    {"POST", "/reload", on_reload},
+    {"GET", "/violations", on_violations},
+    {"DELETE", "/violations", on_violations},
+    {"GET", "/folders", on_folders},
+    {"GET", "/messages", on_messages},
 };
 
 void

@@ -19,6 +19,7 @@
 
 #define ANSWER_MAX ((size_t)256 << 20)
 #define REQUEST_NODES 200000
+#define OUTRUN_MS 200
 #define STATUS_BAD_TYPE 101
 #define STATUS_BAD_WBXML 102
 #define STATUS_BAD_XML 103
@@ -54,6 +55,31 @@ call_fail_why(struct call *c, int status, const char *why, ...)
     va_start(ap, why);
     vsnprintf(c->why, sizeof c->why, why, ap);
     va_end(ap);
+    return call_fail(c, status);
+}
+
+void
+call_note_breach(struct call *c, const char *why, ...)
+{
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(c->why, sizeof c->why, why, ap);
+    va_end(ap);
+    breach_add(c->sandbox->breaches, c->user->address, c->device->id,
+               c->command->name, c->version, c->why);
+}
+
+enum answer
+call_breach(struct call *c, int status, const char *why, ...)
+{
+    char text[160];
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(text, sizeof text, why, ap);
+    va_end(ap);
+    call_note_breach(c, "%s", text);
     return call_fail(c, status);
 }
 
@@ -208,7 +234,11 @@ call_resume(struct call *c, bool timeout)
 static void
 on_timeout(void *arg)
 {
-    call_resume(arg, true);
+    struct call *c = arg;
+
+    if (c->is_outrun)
+        call_note_breach(c, "another Ping while this one waits");
+    call_resume(c, true);
 }
 
 enum answer
@@ -244,10 +274,13 @@ calls_end_ping(struct sandbox *s, const struct call *new)
     {
         struct call *c = LIST_OBJECT(n, struct call, node);
 
-        if (c->is_ping && c->device == new->device && c->resume) {
-            call_resume(c, true);
-            return;
-        }
+        if (!c->is_ping || c->device != new->device || !c->resume ||
+            c->is_outrun)
+            continue;
+        /* A client may well break the old one off, and that may be seen only
+         * after this: then it is no fault and on_gone() ends it. */
+        c->is_outrun = true;
+        loop_timer_set(&c->timer, OUTRUN_MS);
     }
 }
 
@@ -282,17 +315,26 @@ body_read(struct call *c, struct slice body)
     struct wbxml_node *root;
     struct err e;
 
-    if (!body.n)
-        return c->command->may_be_empty ? 0 : STATUS_BAD_XML;
-    if (!type || !slice_istarts(slice_of(type), "application/vnd.ms-sync"))
+    snprintf(c->why, sizeof c->why, "no body");
+    if (!body.n && !c->command->may_be_empty)
+        return STATUS_BAD_XML;
+    snprintf(c->why, sizeof c->why, "Content-Type: %.100s", type ? type : "");
+    if (body.n &&
+        (!type || !slice_istarts(slice_of(type), "application/vnd.ms-sync")))
         return STATUS_BAD_TYPE;
+    c->why[0] = '\0';
+    if (!body.n)
+        return 0;
     if (wbxml_tree_parse(c->arena, body, &limits, &root, &e)) {
         snprintf(c->why, sizeof c->why, "%.150s", e.text);
         return STATUS_BAD_WBXML;
     }
     c->root = root;
+    snprintf(c->why, sizeof c->why, "the root is %.60s",
+             wbxml_tag_name(root->tag));
     if (root->tag != c->command->root)
         return STATUS_BAD_XML;
+    c->why[0] = '\0';
     return schema_check(root, c->version, c->why, sizeof c->why)
                ? 0
                : c->command->broken;
@@ -307,13 +349,13 @@ call_handle(struct call *c)
     if (!version_is_offered(c->sandbox, c->version))
         return call_fail_why(c, 138, "version %u", c->version);
     if (c->command->since > c->version)
-        return call_fail(c, 138);
+        return call_breach(c, 138, "not in version %u", c->version);
     if (!c->command->handle)
         return call_fail(c, 137);
     if ((status = policy_judge(c)))
         return call_fail(c, status);
     if ((status = body_read(c, httpd_body(c->http))))
-        return call_fail(c, status);
+        return call_breach(c, status, "%s", c->why);
     return c->command->handle(c);
 }
 

@@ -122,6 +122,7 @@ struct call {
     enum answer (*resume)(struct call *, bool timeout);
     unsigned wait_seconds;
     bool is_ping;
+    bool is_outrun; /* a Ping whose device asks anew */
 };
 
 /* The document so far goes; root with this Status alone. */
@@ -132,6 +133,12 @@ enum answer call_fail_why(struct call *, int status, const char *why, ...)
 void call_free(struct call *);
 /* The root element and its Status. */
 void call_start(struct call *, int status);
+/* The same for what a client must not do: it stands in GET /violations. */
+enum answer call_breach(struct call *, int status, const char *why, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Only that, the command goes on. */
+void call_note_breach(struct call *, const char *why, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Is this quirk wanted here (and counted down)? f and m may be NULL. Its
  * number goes to *number_out unless that is NULL. */
 bool call_quirk(struct call *, int kind, const struct folder *,

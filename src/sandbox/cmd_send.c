@@ -139,6 +139,8 @@ cmd_send(struct call *c)
         mark_source(c, source);
     }
     free(key);
+    if (status == 105 || status == 178 || status == 179)
+        return call_breach(c, status, "Source, or MIME and Body");
     if (status)
         return call_fail(c, status);
     c->status = 1;

@@ -54,7 +54,7 @@ wait_read(struct call *c, unsigned *seconds_out, enum answer *how)
     bool in_minutes = wbxml_has(root, AIRSYNC_WAIT, 0);
 
     if (in_minutes && wbxml_has(root, AIRSYNC_HEARTBEAT_INTERVAL, 0)) {
-        *how = call_fail_why(c, 4, "Wait and HeartbeatInterval");
+        *how = call_breach(c, 4, "Wait and HeartbeatInterval");
         return -1;
     }
     if (in_minutes)
@@ -258,6 +258,7 @@ static void
 advance(struct call *c, struct collection *col, bool repeated,
         struct changes *w)
 {
+    device_retire(c->device, repeated ? col->now.key : col->before.key);
     if (!repeated)
         point_move(&col->before, &col->now);
     point_clear(&col->now);
@@ -310,6 +311,18 @@ go_on(struct call *c, struct sync *s, const struct one *one, struct folder *f,
     free(b);
 }
 
+/* A key that the device itself has left behind by using a later one. */
+static void
+note_reuse(struct call *c, const struct one *one)
+{
+    uint32_t key;
+
+    if (one->node &&
+        slice_u32(wbxml_text(one->node, AIRSYNC_SYNC_KEY, 0), &key) &&
+        device_has_retired(c->device, key))
+        call_note_breach(c, "SyncKey %u is used again", key);
+}
+
 static void
 sync_one(struct call *c, struct sync *s, const struct one *one)
 {
@@ -331,6 +344,7 @@ sync_one(struct call *c, struct sync *s, const struct one *one)
     col = device_collection(c->device, one->id, false);
     base = point_find(col, one);
     if (!base) {
+        note_reuse(c, one);
         refuse_one(c, s, one, 3);
         return;
     }
@@ -408,10 +422,9 @@ cmd_sync(struct call *c)
     if (window > 0 && window < WINDOW_MAX)
         s.window = window;
     if ((status = collections_read(c, &s)))
-        return c->why[0] ? call_fail(c, status)
-                         : call_fail_why(c, status, "a collection");
+        return call_breach(c, status, "a collection against the rules");
     if (partial && !named && !s.wait && !window)
-        return call_fail_why(c, 4, "Partial alone");
+        return call_breach(c, 4, "Partial alone");
     if (!c->root || partial) {
         if (!c->device->sync_cached)
             return call_fail(c, 13);
@@ -419,7 +432,7 @@ cmd_sync(struct call *c)
             s.wait = c->device->sync_wait;
         cache_add(c, &s);
     } else if (!named) {
-        return call_fail_why(c, 4, "no collections");
+        return call_breach(c, 4, "no collections");
     }
     if (s.count > COLLECTIONS_MAX)
         return limit_answer(c, 15, COLLECTIONS_MAX);

@@ -418,3 +418,19 @@ devices_forget_folder(struct user *u, uint32_t id)
         closedir(list);
     free(dir);
 }
+
+void
+device_retire(struct device *d, uint32_t key)
+{
+    if (key)
+        d->retired[d->retired_next++ % RETIRED_MAX] = key;
+}
+
+bool
+device_has_retired(const struct device *d, uint32_t key)
+{
+    for (size_t i = 0; i < RETIRED_MAX; i++)
+        if (key && d->retired[i] == key)
+            return true;
+    return false;
+}

@@ -4,6 +4,7 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/attachment.c \
 	src/sandbox/bits.c \
 	src/sandbox/body.c src/sandbox/body.h \
+	src/sandbox/breach.c \
 	src/sandbox/call.c src/sandbox/call.h \
 	src/sandbox/changes.c src/sandbox/changes.h \
 	src/sandbox/cmd_estimate.c \
@@ -48,7 +49,8 @@ sealpost_sandbox_SOURCES = \
 sealpost_sandbox_LDADD = $(LINK_1)
 
 SANDBOX_TESTS = tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
-	tests/sandbox/test_mischief.py tests/sandbox/test_quirks.py
+	tests/sandbox/test_mischief.py tests/sandbox/test_quirks.py \
+	tests/sandbox/test_breaches.py
 TESTS += $(SANDBOX_TESTS)
 EXTRA_DIST += $(SANDBOX_TESTS) \
 	tests/lab/easclient.py tests/lab/tap.py tests/lab/wbxml.py

@@ -147,6 +147,8 @@ on_request(void *arg, struct httpd_request *r)
         return;
     }
     if (http) {
+        breach_add(s->breaches, u->address, q.device, q.command, q.version,
+                   "the query or the version is not understood");
         refuse(s, r, u->address, q.command, http);
         return;
     }
@@ -157,9 +159,11 @@ on_request(void *arg, struct httpd_request *r)
     c = command_find(q.command);
     if (!c || q.version < 140)
         refuse(s, r, u->address, q.command, c ? 400 : 501);
-    else if (status)
+    else if (status) {
+        breach_add(s->breaches, u->address, q.device, q.command, q.version,
+                   "DeviceId or DeviceType");
         status_answer(s, r, c, u->address, status);
-    else
+    } else
         call_begin(s, u, &q, r);
 }
 
@@ -257,6 +261,7 @@ sandbox_open(const struct sandbox_options *o, struct sandbox **out,
     loop_task_init(&s->changed, on_changed_soon, s);
     s->mischief = mischief_new();
     s->record = record_new();
+    s->breaches = breaches_new(o->root);
     s->ping_adds = o->ping_adds;
     s->verbose = o->verbose;
     s->versions = sandbox_versions_parse(o->versions);
@@ -296,6 +301,7 @@ sandbox_close(struct sandbox **sp)
     tls_server_free(&s->tls);
     mischief_free(&s->mischief);
     record_free(&s->record);
+    breaches_free(&s->breaches);
     free(s->ca);
     free(s);
     *sp = NULL;

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 
+struct breaches;
 struct call;
 struct httpd;
 struct mailroot;
@@ -40,6 +41,7 @@ struct sandbox {
     struct mailroot *mail;
     struct mischief *mischief;
     struct record *record; /* of requests */
+    struct breaches *breaches;
     struct httpd *httpd, *admin;
     struct tls_server *tls;
     struct list calls;        /* that wait or are delayed */
@@ -118,6 +120,16 @@ void record_add_refused(struct record *, const char *user, const char *command,
 struct buf;
 void record_write(const struct record *, struct buf *out);
 void record_reset(struct record *);
+
+/* ---- breach.c: what clients must not do, for GET /violations */
+
+struct breaches *breaches_new(const char *dir);
+void breaches_free(struct breaches **);
+void breach_add(struct breaches *, const char *user, const char *device,
+                const char *command, unsigned version, const char *why);
+/* Adds a list in JSON. */
+void breaches_write(const struct breaches *, struct buf *out);
+void breaches_reset(struct breaches *);
 
 /* ---- admin.c */
 

@@ -113,8 +113,10 @@ change_do(struct doing *d, struct message *m, const struct wbxml_node *data)
     struct err e = {0};
     int status = wish_read(d->c, data, &w), rc = 0;
 
-    if (status)
+    if (status) {
+        call_note_breach(d->c, "a Change of what may not be changed");
         return status;
+    }
     if (is_conflict(d, m, &w))
         return 7;
     if (w.read >= 0)
@@ -205,6 +207,8 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
 
     if (d->folder->type != 3 || c->version < 160)
         status = 6; /* no mail is made by clients (2.2.3.7.2) */
+    if (status == 6)
+        call_note_breach(c, "an Add outside of the drafts of 16.x");
     else if (!m || m->gone)
         status = draft_store(d, n, client, &m);
     if (status == 1 && m)

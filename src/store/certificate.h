@@ -18,6 +18,9 @@ enum store_cert_source {
     STORE_CERT_EXCHANGE,  /* ResolveRecipients */
     STORE_CERT_LDAP,
     STORE_CERT_SMIMEA,
+    /* No source: what ValidateCert said of the certificate whose fingerprint
+     * stands for the address, in store_lookup only; found: no fault. */
+    STORE_CERT_VALIDATED,
 };
 struct store_cert {
     const char *fingerprint; /* SHA-256, 64 hex digits */

@@ -124,12 +124,18 @@ def step_usage(b):
     b.refused(64, '--address and --server', 'account', 'add', 'x')
     b.refused(64, 'no option --frob', 'status', '--frob')
     b.refused(64, 'one too many', 'mime', 'a', 'b')
+    b.refused(64, 'say one of --on', 'oof', 'alice', 'set')
+    b.refused(64, 'say one of --on', 'oof', 'alice', 'set', '--on',
+              '--until', '2026-12-22')
+    b.refused(64, '--from soon: allowed is', 'oof', 'alice', 'set',
+              '--from', 'soon', '--until', '2026-12-22')
+    b.refused(64, 'options change it', 'oof', 'alice', '--off')
     b.refused(64, 'cert add needs --address', 'cert', 'add', 'alice', 'x')
     b.refused(64, 'say --sign, --encrypt', 'smime', 'seal', 'x')
     status, out, _ = b.run('--help')
     same(status, 0, 'exit status of --help')
     check('queue release' in out and 'smime open' in out, 'help is short')
-    return 'seven ways to use it wrongly, 64 each'
+    return 'eleven ways to use it wrongly, 64 each'
 
 
 def step_no_daemon(b):

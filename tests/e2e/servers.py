@@ -69,6 +69,7 @@ class Sandbox:
 
     def __init__(self, lab, version=None, name='server'):
         self.lab = lab
+        lab.sandboxes.append(self)
         self.version = version
         self.root = os.path.join(lab.dir, name)
         self.log_name = 'sandbox' if name == 'server' else name
@@ -77,6 +78,7 @@ class Sandbox:
         self.port = 0
         self.admin_port = 0
         self.tls = ()
+        self.options = ()
         os.makedirs(os.path.join(self.root, 'people'))
         os.makedirs(os.path.join(self.root, 'lists'))
 
@@ -113,7 +115,7 @@ class Sandbox:
                    '--admin', '127.0.0.1:%d' % self.admin_port]
         if self.version:
             command += ['--versions', self.version]
-        command += list(self.tls)
+        command += list(self.tls) + list(self.options)
         self.process = proc.Process(self.log_name, command, self.lab.dir,
                                     stdout=subprocess.PIPE)
         line = self.process.first_line(20)
@@ -155,6 +157,18 @@ class Sandbox:
         """What it was asked: a dict each."""
         return [json.loads(line)
                 for line in self.admin('GET', '/log').splitlines() if line]
+
+    def violations(self):
+        """What was done against the rules of the protocol, also when it
+        does not run any more: a dict each."""
+        path = os.path.join(self.root, 'violations')
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return [json.loads(line) for line in f]
+
+    def violations_clear(self):
+        self.admin('DELETE', '/violations')
 
     def policy(self, xml, user=None):
         where = '/policy' + ('?user=' + urllib.parse.quote(address(user))
@@ -354,9 +368,13 @@ class Sogo:
 
 
 def make(lab, backend):
-    """"sandbox", "sandbox:14.1", "sogo"."""
-    kind, _, version = backend.partition(':')
-    return {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    """"sandbox", "sandbox:14.1", "sandbox:14.1:--ping-adds", "sogo"."""
+    kind, _, rest = backend.partition(':')
+    version, _, options = rest.partition(':')
+    server = {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    if options:
+        server.options = tuple(options.split())
+    return server
 
 
 def until(what, seconds, step=0.1):

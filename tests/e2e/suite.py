@@ -128,6 +128,22 @@ def step_folder_list(s):
         len(got), ', '.join(sorted(got)))
 
 
+def step_folders_made_and_renamed(s):
+    """FolderCreate, FolderUpdate, FolderDelete, and the way back."""
+    imap = s.lab.imap('alice')
+    name = 'Made %d' % time.time()
+    imap.command('CREATE "%s"' % name)
+    check(name in s.server.folders('alice'), 'not made at the server')
+    imap.command('RENAME "%s" "%s again"' % (name, name))
+    got = s.server.folders('alice')
+    check(name not in got and name + ' again' in got, 'not renamed: %r', got)
+    imap.command('DELETE "%s again"' % name)
+    check(name + ' again' not in s.server.folders('alice'), 'not deleted')
+    check(name + ' again' not in imap.folders(), 'still listed')
+    imap.logout()
+    return 'made, renamed and deleted at the server'
+
+
 def step_first_sync(s):
     """EXISTS, each mail once, flags, dates, UIDs in order of arrival."""
     began = time.monotonic()
@@ -415,7 +431,7 @@ def _know_certificate(s, user, name, whose):
 
 
 def step_answer_marks_the_original(s):
-    """SmartReply with ReplaceMime: the server knows what was answered."""
+    """SmartReply and SmartForward with ReplaceMime: the server knows."""
     raw, ident = s.message('alice@example.test', 'Question', 'Well?\r\n')
     s.server.inject('bob', raw)
     imap = s.lab.imap('bob', 'INBOX')
@@ -432,13 +448,21 @@ def step_answer_marks_the_original(s):
     check(b'Well?' not in item.raw, 'the server added the original')
     s.lab.wait_for(lambda: '\\Answered' in flags(), 15,
                    '\\Answered at the reader', 0.3)
+    raw, ident = s.message('carol@example.test', 'Fwd: Question', 'See.\r\n',
+                           'X-Forwarded-Message-Id: %s\r\n' % question,
+                           user='bob')
+    s.lab.submit('bob', raw, ['carol@example.test'])
+    s.delivered('carol', ident)
+    s.lab.wait_for(lambda: '$Forwarded' in flags(), 15,
+                   '$Forwarded at the reader', 0.3)
     imap.logout()
     if not hasattr(s.server, 'log'):
-        return 'delivered as it was written; \\Answered'
+        return 'delivered as it was written; \\Answered, $Forwarded'
     same([x['command'] for x in s.server.log()
           if x.get('command') in ('SmartReply', 'SmartForward')],
-         ['SmartReply'], 'the commands')
-    return 'by one SmartReply, delivered as it was written; \\Answered'
+         ['SmartReply', 'SmartForward'], 'the commands')
+    return 'by one SmartReply and one SmartForward, as they were written; ' \
+           '\\Answered, $Forwarded'
 
 
 def step_submit_signed(s):
@@ -622,7 +646,8 @@ def step_nothing_changes_by_a_restart(s):
 
 
 STEPS = [
-    step_greeting_and_capabilities, step_folder_list, step_first_sync,
+    step_greeting_and_capabilities, step_folder_list,
+    step_folders_made_and_renamed, step_first_sync,
     step_every_byte, step_structures, step_new_mail_wakes_IDLE,
     step_read_and_flag_upwards, step_read_and_flag_downwards, step_keywords,
     step_move, step_moved_and_deleted_elsewhere, step_delete,

@@ -269,6 +269,9 @@ class Sandbox:
         if status != 200:
             raise RuntimeError('mischief: %d %s' % (status, text))
 
+    def violations(self):
+        return json.loads(self.ask('GET', '/violations')[1])
+
     def log(self):
         return [json.loads(line)
                 for line in self.ask('GET', '/log')[1].splitlines()]

@@ -374,6 +374,13 @@ answers_refuse(void)
     refused("hello", "E_INPUT", "one line with a JSON object");
     refused("{\"command\":\"frobnicate\"}", "E_INPUT", "no command");
     refused("{\"command\":\"key list\"}", "E_INPUT", "needs \"account\"");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\"}", "E_INPUT",
+            "\"state\" is");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\","
+            "\"state\":\"timed\",\"start\":1}", "E_INPUT", "\"end\"");
+    refused("{\"command\":\"oof set\",\"account\":\"alice\","
+            "\"state\":\"on\",\"outside\":\"me\"}", "E_INPUT",
+            "\"outside\" is not me");
     refused("{\"command\":\"key list\",\"account\":7}", "E_INPUT", "no text");
     refused("{\"command\":\"key list\",\"account\":\"carol\"}", "E_MISSING",
             "no account \"carol\"");
@@ -419,6 +426,8 @@ status_tells(void)
     CHECK_STR(text_of(a, "state"), "stopped");
     CHECK_INT(json_integer_value(json_object_get(a, "messages")), 0);
     CHECK(json_is_array(json_object_get(a, "refusals")));
+    CHECK(json_is_array(json_object_get(a, "local")));
+    CHECK(json_is_integer(json_object_get(a, "local_count")));
     CHECK(json_is_object(json_object_get(a, "sync")));
     json_decref(o);
 

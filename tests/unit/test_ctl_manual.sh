@@ -21,7 +21,7 @@ while read -r line; do
     grep -qxF -e "$line" <<<"$commands" ||
         unknown+="# the manual has $line, which is no command"$'\n'
 done < <(grep -A1 '^\.TP' <<<"$text" |
-    sed -nE 's/^\.B(I|R)? "?((account|config|folder|queue|key|cert|smime) [a-z]+|status|reload|policy|mime|wbxml)( .*|"?$)/\2/p')
+    sed -nE 's/^\.B(I|R)? "?((account|config|folder|queue|key|cert|smime) [a-z]+|status|reload|oof|policy|mime|wbxml)( .*|"?$)/\2/p')
 tell() {
     if [ -n "$2" ]; then
         printf '%snot ok %s\n' "$2" "$1"

@@ -590,12 +590,12 @@ answers_refused(void)
 {
     static const struct script gone[] = {
         {.cmd = "SmartReply",
-         .xml = "<SmartReply xmlns=\"ComposeMail\"><Status>150</Status>"
+         .xml = "<SmartReply><Status>150</Status>"
                 "</SmartReply>"},
         {.cmd = "SendMail"}, END};
     static const struct script full[] = {
         {.cmd = "SmartReply",
-         .xml = "<SmartReply xmlns=\"ComposeMail\"><Status>113</Status>"
+         .xml = "<SmartReply><Status>113</Status>"
                 "</SmartReply>"},
         END};
     static const struct script lost[] = {
