@@ -8,7 +8,7 @@ clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
 large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
-faults     500  tests/faults/run           each command x each fault: the same end, or the error of the table
+faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
