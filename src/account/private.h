@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "eas/eas.h"
 #include "loop/loop.h"
+#include "secrets/hash.h"
 
 struct certs_anchors;
 struct secrets;
@@ -35,6 +36,7 @@ struct account {
     struct eas_user user;
     struct loop_timer retry;
     struct account_wipe *wipe; /* ordered; then the parts are closed */
+    struct secrets_known known; /* the local password that was right */
 };
 
 struct accounts {

@@ -119,7 +119,7 @@ say_wiped(struct account_wipe *w)
     err_set(&w->account->error, E_DENIED,
             "this account was wiped on %s by order of the server's "
             "administrator; to begin anew: sealpostctl account password "
-            "%.60s, then start sealpostd again",
+            "%.60s",
             day, w->account->name);
 }
 

@@ -14,26 +14,29 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    bool read, fail;
+    bool read, fail, count;
     char kind[32];
-    long left;
+    long left, hurry;
 } plan;
 
 static void
 plan_read(void)
 {
     const char *s = getenv("SEALPOST_FAULT");
+    const char *hurry = getenv("SEALPOST_FAULT_HURRY");
     char action[8] = "";
 
+    plan.hurry = hurry ? strtol(hurry, NULL, 10) : 1;
     plan.read = true;
     plan.left = -1;
     if (!s || sscanf(s, "%31[^:]:%ld:%7s", plan.kind, &plan.left, action) < 2)
         plan.left = -1;
+    plan.count = s && strcmp(s, "count") == 0;
     plan.fail = strcmp(action, "fail") == 0;
 }
 
 static void
-fired(const char *kind)
+note(const char *word, const char *kind)
 {
     const char *path = getenv("SEALPOST_FAULT_LOG");
     char line[80];
@@ -44,7 +47,7 @@ fired(const char *kind)
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return;
-    n = snprintf(line, sizeof line, "fired %s\n", kind);
+    n = snprintf(line, sizeof line, "%s %s\n", word, kind);
     if (write(fd, line, (size_t)n) < 0)
         perror("fault log");
     close(fd);
@@ -58,6 +61,19 @@ fault_reset(void)
     pthread_mutex_unlock(&lock);
 }
 
+int64_t
+fault_wait(int64_t wait)
+{
+    long by;
+
+    pthread_mutex_lock(&lock);
+    if (!plan.read)
+        plan_read();
+    by = plan.hurry;
+    pthread_mutex_unlock(&lock);
+    return by < 2 || wait < 2 ? wait : wait / by + 1;
+}
+
 bool
 fault_point(const char *kind)
 {
@@ -69,10 +85,12 @@ fault_point(const char *kind)
     if (plan.left > 0 &&
         (strcmp(plan.kind, "any") == 0 || strcmp(plan.kind, kind) == 0))
         hit = --plan.left == 0;
+    if (plan.count)
+        note("point", kind);
     pthread_mutex_unlock(&lock);
     if (!hit)
         return false;
-    fired(kind);
+    note("fired", kind);
     if (!plan.fail)
         _exit(99);
     return true;

@@ -7,11 +7,17 @@
  * clean-up, as kill -9 would) or return true (`fail`). KIND `any` counts all
  * kinds. When the fault fires, the file named by SEALPOST_FAULT_LOG gets a
  * line, so that a test can tell a stop that was never reached.
+ * SEALPOST_FAULT=count stops nothing: each point leaves a line there, so that
+ * a test knows how many there are.
+ *
+ * SEALPOST_FAULT_HURRY=N makes waiting after trouble N times shorter, so that
+ * a test of many faults takes seconds where people would wait for minutes.
  */
 #ifndef SEALPOST_BASE_FAULT_H
 #define SEALPOST_BASE_FAULT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef SEALPOST_FAULTS
 /* Kinds in use: "commit-before", "commit-after", "write", "fsync", "rename",
@@ -19,12 +25,19 @@
 bool fault_point(const char *kind);
 /* Reads the environment anew (a test that forked). */
 void fault_reset(void);
+/* A time to wait after trouble, in any unit; at least 1 stays. */
+int64_t fault_wait(int64_t wait);
 #else
 static inline bool
 fault_point(const char *kind)
 {
     (void)kind;
     return false;
+}
+static inline int64_t
+fault_wait(int64_t wait)
+{
+    return wait;
 }
 #endif
 

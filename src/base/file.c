@@ -145,6 +145,17 @@ file_sync(const char *path, struct err *e)
     return rc;
 }
 
+void
+file_sync_begin(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    close(fd);
+}
+
 int
 file_mkdirs(const char *path, struct err *e)
 {

@@ -22,6 +22,8 @@ int file_write(const char *path, struct slice bytes, mode_t mode, bool sync,
 
 /* fdatasync() of one path (file or directory). Blocking. */
 int file_sync(const char *path, struct err *e);
+/* Starts writing a file out and does not wait: file_sync() must follow. */
+void file_sync_begin(const char *path);
 
 /* Makes the directory and its parents, mode 0700; fine if it is there. */
 int file_mkdirs(const char *path, struct err *e);

@@ -18,6 +18,7 @@
 #include "sync/sync.h"
 
 #define REFUSALS 10u
+#define LOCALS 100u
 
 static const char *const sync_states[] = {
     [SYNC_STOPPED] = "stopped",       [SYNC_CONNECTING] = "connecting",
@@ -95,6 +96,30 @@ refusals_json(struct store *s)
     return rows;
 }
 
+/* Entries that no server has: copies, drafts, reports. Neither subject nor
+ * sender: folder and UID find them. */
+static void
+locals_set(json_t *o, struct store *s)
+{
+    struct store_local list[LOCALS];
+    json_t *rows = json_array();
+    uint64_t total = 0;
+    size_t n = 0;
+
+    if (store_message_local(s, list, LOCALS, &n, &total, NULL))
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct store_folder *f = store_folder_get(s, list[i].folder);
+        json_t *row = json_object();
+
+        json_object_set_new(row, "folder", text(f ? f->path : ""));
+        json_object_set_new(row, "uid", json_integer(list[i].uid));
+        json_array_append_new(rows, row);
+    }
+    json_object_set_new(o, "local_count", json_integer((json_int_t)total));
+    json_object_set_new(o, "local", rows);
+}
+
 static json_int_t
 folders_count(struct store *s)
 {
@@ -151,6 +176,7 @@ store_set(json_t *o, struct store *s)
     json_object_set_new(o, "journal_open", json_integer((json_int_t)journal));
     json_object_set_new(o, "queue", json_integer((json_int_t)queue));
     json_object_set_new(o, "refusals", refusals_json(s));
+    locals_set(o, s);
 }
 
 static json_t *

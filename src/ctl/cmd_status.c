@@ -55,6 +55,28 @@ show_refusals(const json_t *list, FILE *to)
     }
 }
 
+/* "    local only 3: INBOX (UID 7), Drafts (UID 1), ..." */
+static void
+show_locals(const json_t *a, FILE *to)
+{
+    const json_t *list = json_object_get(a, "local"), *m;
+    long long total = number(a, "local_count");
+    char text[600];
+    size_t i;
+
+    if (!total)
+        return;
+    fprintf(to, "    local only %lld:", total);
+    json_array_foreach(list, i, m) {
+        if (i == 5)
+            break;
+        fputs(i ? ", " : " ", to);
+        ctl_put(to, slice_of(ctl_text(m, "folder", text, sizeof text)), false);
+        fprintf(to, " (UID %lld)", number(m, "uid"));
+    }
+    fputs(total > 5 ? ", ...\n" : "\n", to);
+}
+
 static void
 show_account(const json_t *a, FILE *to)
 {
@@ -93,6 +115,7 @@ show_account(const json_t *a, FILE *to)
             number(a, "bodies_missing"));
     fprintf(to, "    to do      %lld changes to upload, %lld messages to "
                 "send\n", number(a, "journal_open"), number(a, "queue"));
+    show_locals(a, to);
     show_refusals(json_object_get(a, "refusals"), to);
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "secrets/secrets.h"
 #include "settings/settings.h"
 
 /* Made by us, it is given to the user; one that is there stays as it is. */
@@ -39,7 +40,9 @@ ctl_rights_enter(struct ctl *c, struct err *e)
     pw = getpwnam(c->settings->user);
     if (!pw || pw->pw_uid == 0)
         return 0;
-    if (state_dir_make(c->settings->state_dir, pw, e))
+    if (state_dir_make(c->settings->state_dir, pw, e) ||
+        secrets_give(c->settings->machine_key, c->settings->secrets_file,
+                     pw->pw_name, (long)pw->pw_uid, (long)pw->pw_gid, e))
         return -1;
     if (setegid(pw->pw_gid) || seteuid(pw->pw_uid))
         return err_errno(e, E_DENIED, errno, "becoming user %.60s",

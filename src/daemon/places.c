@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/slice.h"
+#include "secrets/secrets.h"
 
 /* uid, gid: -1 leaves them. What is there already stays as it is: whoever
  * made it knew why. */
@@ -49,6 +50,10 @@ places_make(const struct settings *s, struct err *e)
     if (!due)
         uid = gid = -1;
     if (make_dir(s->state_dir, uid, gid, 0700, e))
+        return -1;
+    /* The configuration's directory may be root's alone. */
+    if (due && secrets_give(s->machine_key, s->secrets_file, s->user, uid,
+                            gid, e))
         return -1;
     /* The group must get through the directory to the socket. */
     if (s->control_group) {

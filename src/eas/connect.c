@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/private.h"
@@ -327,8 +328,9 @@ connect_end(void *self, const struct err *err)
         eas->connect_tries = 0;
         eas->connect_not_before = 0;
     } else {
-        wait = RETRY_FIRST_MS << (eas->connect_tries < 8 ? eas->connect_tries
-                                                         : 8);
+        wait = fault_wait(RETRY_FIRST_MS << (eas->connect_tries < 8
+                                                 ? eas->connect_tries
+                                                 : 8));
         if (!eas->connect_tries++)
             wait = 0;
         eas->connect_not_before =

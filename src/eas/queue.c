@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/private.h"
@@ -143,7 +144,8 @@ eas_queue_clear(struct eas *eas)
 void
 eas_queue_hold(struct eas *eas, int64_t ms)
 {
-    int64_t own = BUSY_FIRST_MS << (eas->busy < 7 ? eas->busy : 7);
+    int64_t own =
+        fault_wait(BUSY_FIRST_MS << (eas->busy < 7 ? eas->busy : 7));
 
     eas->busy++;
     if (!ms)
@@ -197,7 +199,8 @@ print_failed(struct eas_call *c)
     int64_t wait = 0;
 
     if (p->failures++)
-        wait = REPEAT_FIRST_MS << (p->failures < 9 ? p->failures - 1 : 8);
+        wait = fault_wait(REPEAT_FIRST_MS
+                          << (p->failures < 9 ? p->failures - 1 : 8));
     p->not_before = now_ms() + (wait < REPEAT_MAX_MS ? wait : REPEAT_MAX_MS);
 }
 

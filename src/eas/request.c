@@ -235,14 +235,33 @@ on_peek_bytes(void *arg, struct slice s, struct err *e)
     return 0;
 }
 
+/* The document of a short answer: the first part of a multipart one
+ * (MS-ASCMD 2.2.1.10.1.1). */
+static struct slice
+short_document(const struct eas_request *r)
+{
+    struct slice body = buf_slice(&r->body);
+    uint32_t n[3] = {0};
+
+    if (!is_multipart(r))
+        return body;
+    for (size_t i = 0; i < 12 && body.n >= 12; i++)
+        n[i / 4] |= (uint32_t)(unsigned char)body.p[i] << (8 * (i % 4));
+    /* count, offset and length of the first */
+    return n[0] && n[1] <= body.n && n[2] <= body.n - n[1]
+               ? slice_make(body.p + n[1], n[2])
+               : SLICE_NONE;
+}
+
 static enum eas_outcome
 outcome_by_status(struct eas_request *r)
 {
     struct peek p = {0};
     struct wbxml_events events = {on_peek_start, on_peek_bytes, NULL, &p};
+    struct slice document = short_document(r);
 
-    if (!r->body.len || r->body.len > REFUSAL_MAX ||
-        wbxml_read(buf_slice(&r->body), &events, NULL, NULL))
+    if (!document.n || r->body.len > REFUSAL_MAX ||
+        wbxml_read(document, &events, NULL, NULL))
         return EAS_GOT; /* the command's own reader says what is wrong */
     if (p.found == 140) {
         r->eas->wipe_told = true;
@@ -274,7 +293,7 @@ outcome_200(struct eas_request *r)
     if (r->options || r->streaming || !r->body.len)
         return EAS_GOT;
     if (is_multipart(r))
-        return EAS_GOT;
+        return outcome_by_status(r);
     if (!wbxml_is_wbxml(buf_slice(&r->body))) {
         err_set(&r->err, E_RETRY,
                 "%s did not answer as ActiveSync does but with %s: a portal "
@@ -289,8 +308,8 @@ outcome_200(struct eas_request *r)
 static enum eas_outcome
 outcome_503(struct eas_request *r)
 {
-    if (r->throttled && r->wait_ms < THROTTLE_MS)
-        r->wait_ms = THROTTLE_MS;
+    if (r->throttled && r->wait_ms < fault_wait(THROTTLE_MS))
+        r->wait_ms = fault_wait(THROTTLE_MS);
     err_set(&r->err, E_RETRY, r->throttled
                 ? "the server throttles this device"
                 : "the server is busy and asks to wait");

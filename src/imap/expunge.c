@@ -34,7 +34,8 @@ expunge_target(struct imap_client *c, const struct store_message *m)
         m->folder == trash->id || !imap_mailbox_is_ready(trash))
         return 0;
     /* A draft that was appended here: every saved one would leave one. */
-    if (drafts && m->folder == drafts->id && (m->flags & STORE_LOCALONLY))
+    if (drafts && m->folder == drafts->id && (m->flags & STORE_LOCALONLY) &&
+        !m->family)
         return 0;
     return trash->id;
 }
@@ -53,9 +54,14 @@ imap_expunge_one(struct imap_client *c, const struct imap_entry *en,
     if (rc && e->code == E_MISSING) {
         rc = 0; /* gone is what was wanted */
     } else if (rc == 0) {
-        target = expunge_target(c, &m);
-        rc = target ? store_message_move(s->store, m.id, target, &uid, e)
-                    : store_message_expunge(s->store, m.id, e);
+        /* Of several copies only this one goes; an item that it holds goes
+         * over to another, so that nothing is left for the trash. */
+        rc = store_message_has_copies(s->store, m.id, e);
+        target = rc ? 0 : expunge_target(c, &m);
+        rc = rc < 0 ? -1
+             : target
+                 ? store_message_move(s->store, m.id, target, &uid, e)
+                 : store_message_expunge(s->store, m.id, e);
     }
     arena_free(&a);
     return rc;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -86,8 +87,8 @@ book_failure(struct deliver *d, const struct err *err)
         state_set(d, *d->row.parent ? STORE_QUEUE_SEALED : STORE_QUEUE_NEW,
                   now_unix(), err->text);
     else if (d->answer.maybe)
-        state_set(d, STORE_QUEUE_SENDING, now_unix() + OUTBOX_SURE_S,
-                  err->text);
+        state_set(d, STORE_QUEUE_SENDING,
+                  now_unix() + fault_wait(OUTBOX_SURE_S), err->text);
     else
         state_set(d, STORE_QUEUE_SEALED, now_unix(), err->text);
 }
@@ -269,7 +270,8 @@ deliver_book(void *self)
 {
     struct deliver *d = self;
 
-    if (state_set(d, STORE_QUEUE_SENDING, now_unix() + OUTBOX_SURE_S, NULL))
+    if (state_set(d, STORE_QUEUE_SENDING,
+                  now_unix() + fault_wait(OUTBOX_SURE_S), NULL))
         return flow_fail(&d->flow, E_FULL, "the queue cannot be written");
     return FLOW_NEXT;
 }

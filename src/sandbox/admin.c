@@ -93,7 +93,7 @@ on_inject(struct asked *a)
         .raw = a->body, .flags = flags_parse(httpd_header(a->http, "X-Flags"))};
     struct message *m;
     struct err e;
-    char *line;
+    char *line, id[ID_SIZE];
 
     if (!u || !f) {
         answer(a, 404, u ? "no such folder" : "no such user (X-User)");
@@ -104,8 +104,8 @@ on_inject(struct asked *a)
     } else if (folder_add(f, &what, &m, &e)) {
         answer_error(a, &e);
     } else {
-        line = xasprintf("{\"collection\": \"%u\", \"id\": \"%u:%u\"}", f->id,
-                         f->id, m->uid);
+        id_write(a->sandbox, m, id);
+        line = xasprintf("{\"collection\": \"%u\", \"id\": \"%s\"}", f->id, id);
         answer(a, 200, line);
         free(line);
     }
@@ -139,6 +139,21 @@ on_log(struct asked *a)
         return;
     }
     record_write(a->sandbox->record, &b);
+    httpd_answer(a->http, 200, NULL, buf_slice(&b));
+    buf_clear(&b);
+}
+
+static void
+on_violations(struct asked *a)
+{
+    struct buf b = BUF_INIT(LOG_MAX);
+
+    if (!strcmp(httpd_method(a->http), "DELETE")) {
+        breaches_reset(a->sandbox->breaches);
+        answer(a, 200, "{}");
+        return;
+    }
+    breaches_write(a->sandbox->breaches, &b);
     httpd_answer(a->http, 200, NULL, buf_slice(&b));
     buf_clear(&b);
 }
@@ -283,7 +298,7 @@ on_messages(struct asked *a)
     struct user *u = user ? mailroot_user(a->sandbox->mail, user) : NULL;
     struct folder *f = u ? tree_find_path(u, folder ? folder : "INBOX") : NULL;
     struct buf b = BUF_INIT(LOG_MAX);
-    char id[32];
+    char id[ID_SIZE];
 
     for (uint32_t i = 0; f && i < f->count; i++) {
         struct message *m = f->list[i];
@@ -292,7 +307,7 @@ on_messages(struct asked *a)
 
         if (m->gone)
             continue;
-        snprintf(id, sizeof id, "%u:%u", f->id, m->uid);
+        id_write(a->sandbox, m, id);
         o = json_pack("{s:s, s:s, s:b, s:b, s:i, s:I, s:o}", "id", id, "file",
                       m->name, "read", (int)!!(m->flags & MAIL_SEEN), "flagged",
                       (int)!!(m->flags & MAIL_FLAGGED), "verb", m->last_verb,
@@ -317,11 +332,18 @@ static const struct {
     const char *method, *path;
     void (*run)(struct asked *);
 } doors[] = {
-    {"POST", "/inject", on_inject},       {"POST", "/mischief", on_mischief},
-    {"DELETE", "/mischief", on_mischief}, {"GET", "/log", on_log},
-    {"DELETE", "/log", on_log},           {"POST", "/policy", on_policy},
-    {"POST", "/versions", on_versions},   {"POST", "/reload", on_reload},
-    {"GET", "/folders", on_folders},      {"GET", "/messages", on_messages},
+    {"POST", "/inject", on_inject},
+    {"POST", "/mischief", on_mischief},
+    {"DELETE", "/mischief", on_mischief},
+    {"GET", "/log", on_log},
+    {"DELETE", "/log", on_log},
+    {"POST", "/policy", on_policy},
+    {"POST", "/versions", on_versions},
+    {"POST", "/reload", on_reload},
+    {"GET", "/violations", on_violations},
+    {"DELETE", "/violations", on_violations},
+    {"GET", "/folders", on_folders},
+    {"GET", "/messages", on_messages},
 };
 
 void

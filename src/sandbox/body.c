@@ -229,6 +229,35 @@ write_listed(struct call *c, const struct message *m)
     wbxml_write_end(&c->w);
 }
 
+/* Never handed out: Sync says that there is something, no more. */
+static bool
+is_withheld(struct call *c, const struct message *m)
+{
+    return call_quirk(c, QUIRK_NEVER, m->folder, m, NULL);
+}
+
+/* Mischief with the bytes. */
+static void
+spoil(struct call *c, const struct message *m, struct buf *raw)
+{
+    bool boundary = call_quirk(c, QUIRK_REBUILD, m->folder, m, NULL);
+    bool other_id = call_quirk(c, QUIRK_MESSAGE_ID, m->folder, m, NULL);
+    struct buf made = BUF_INIT(FILE_MAX);
+    char id[80];
+    struct err e;
+
+    if (!boundary && !other_id)
+        return;
+    rebuild_message_id(m, id, sizeof id);
+    if (rebuild(buf_slice(raw), boundary, other_id ? id : NULL, &made, &e)) {
+        log_warn("body", "%s", e.text);
+        buf_clear(&made);
+        return;
+    }
+    buf_clear(raw);
+    *raw = made;
+}
+
 void
 body_write(struct call *c, const struct message *m, const struct prefs *p,
            bool parts_allowed)
@@ -238,7 +267,7 @@ body_write(struct call *c, const struct message *m, const struct prefs *p,
     struct mime_message *mime = NULL;
     struct err e;
 
-    if (is_listing(&b)) {
+    if (is_listing(&b) || (!parts_allowed && is_withheld(c, m))) {
         write_listed(c, m);
         return;
     }
@@ -246,6 +275,7 @@ body_write(struct call *c, const struct message *m, const struct prefs *p,
         log_warn("body", "%s", e.text);
         return;
     }
+    spoil(c, m, &raw);
     if (b.type != 4 || b.preview > 0)
         mime_message_parse(buf_slice(&raw), NULL, &mime, &e);
     if (b.type != 4)

@@ -19,28 +19,12 @@
 
 #define ANSWER_MAX ((size_t)256 << 20)
 #define REQUEST_NODES 200000
+#define OUTRUN_MS 200
 #define STATUS_BAD_TYPE 101
 #define STATUS_BAD_WBXML 102
 #define STATUS_BAD_XML 103
 
 static const struct trick no_trick;
-
-static const char *const trick_names[] = {
-    [TRICK_NONE] = "",
-    [TRICK_STATUS] = "status",
-    [TRICK_RETRY_AFTER] = "retry-after",
-    [TRICK_THROTTLE] = "throttle",
-    [TRICK_DROP_BEFORE] = "drop-before",
-    [TRICK_DROP_AFTER] = "drop-after",
-    [TRICK_RESET_KEY] = "reset-key",
-    [TRICK_TRUNCATE] = "truncate",
-    [TRICK_CUT] = "cut",
-    [TRICK_CORRUPT] = "corrupt",
-    [TRICK_DELAY] = "delay",
-    [TRICK_MOVED] = "451",
-    [TRICK_INLINE] = "inline",
-    [TRICK_WIPE] = "wipe",
-};
 
 /* ---- what commands use */
 
@@ -74,6 +58,31 @@ call_fail_why(struct call *c, int status, const char *why, ...)
     return call_fail(c, status);
 }
 
+void
+call_note_breach(struct call *c, const char *why, ...)
+{
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(c->why, sizeof c->why, why, ap);
+    va_end(ap);
+    breach_add(c->sandbox->breaches, c->user->address, c->device->id,
+               c->command->name, c->version, c->why);
+}
+
+enum answer
+call_breach(struct call *c, int status, const char *why, ...)
+{
+    char text[160];
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(text, sizeof text, why, ap);
+    va_end(ap);
+    call_note_breach(c, "%s", text);
+    return call_fail(c, status);
+}
+
 struct folder *
 call_folder(struct call *c, struct slice id)
 {
@@ -83,25 +92,29 @@ call_folder(struct call *c, struct slice id)
 }
 
 struct message *
-call_message(struct call *c, struct slice server_id)
+call_message(struct call *c, struct folder *f, struct slice server_id)
 {
-    struct slice folder;
-    struct folder *f;
-    uint32_t uid;
+    uint32_t id;
 
-    if (!slice_next(&server_id, ':', &folder) || !server_id.p ||
-        !(f = call_folder(c, folder)) || !slice_u32(server_id, &uid))
-        return NULL;
-    return folder_find(f, uid);
+    return f && id_read(c->sandbox, f, server_id, &id) ? folder_find_id(f, id)
+                                                       : NULL;
 }
 
 void
 call_write_id(struct call *c, unsigned tag, const struct message *m)
 {
-    char id[32];
+    char id[ID_SIZE];
 
-    snprintf(id, sizeof id, "%u:%u", m->folder->id, m->uid);
+    id_write(c->sandbox, m, id);
     wbxml_write_text(&c->w, tag, id);
+}
+
+bool
+call_quirk(struct call *c, int kind, const struct folder *f,
+           const struct message *m, long *number_out)
+{
+    return mischief_quirk(c->sandbox->mischief, c->user, c->command->name, kind,
+                          f, m, number_out);
 }
 
 size_t
@@ -118,7 +131,7 @@ call_part(struct call *c, struct buf *take)
 
 /* ---- the end */
 
-static void
+void
 call_free(struct call *c)
 {
     if (c->in_flight)
@@ -129,6 +142,7 @@ call_free(struct call *c)
         buf_clear(&c->parts[i]);
     free(c->parts);
     free(c->trick.text);
+    free(c->trick.folder);
     arena_free(&c->arena);
     free(c);
 }
@@ -172,41 +186,6 @@ multipart_write(const struct call *c, struct buf *out)
         buf_add_slice(out, buf_slice(&c->parts[i]));
 }
 
-/* Bytes in the middle that may mean anything, and an end that is none: the
- * document is not well formed, whatever the middle was. */
-static void
-corrupt(struct buf *body)
-{
-    size_t from = body->len / 2;
-
-    for (size_t i = from; i < body->len && i < from + 16; i++)
-        body->data[i] = (char)0xff;
-    /* The middle may be text, where any byte is as good as another; the end
-     * is the end of the root element. */
-    if (body->len)
-        body->data[body->len - 1] = 0x02; /* ENTITY */
-}
-
-static void
-body_send(struct call *c, struct buf *body, const char *type)
-{
-    const char *headers[3] = {NULL};
-
-    headers[0] = type;
-    headers[1] = "MS-Server-ActiveSync: 15.2";
-    if (c->trick.kind == TRICK_DROP_AFTER) {
-        httpd_drop(c->http);
-    } else if (c->trick.kind == TRICK_CUT) {
-        httpd_answer_cut(c->http, 200, headers, buf_slice(body), body->len / 2);
-    } else {
-        if (c->trick.kind == TRICK_CORRUPT)
-            corrupt(body);
-        if (c->trick.kind == TRICK_TRUNCATE)
-            buf_truncate(body, body->len / 2);
-        httpd_answer(c->http, 200, headers, buf_slice(body));
-    }
-}
-
 static void
 call_answer(struct call *c, enum answer how)
 {
@@ -216,13 +195,13 @@ call_answer(struct call *c, enum answer how)
 
     if (how == ANSWER_WBXML && wbxml_write_done(&c->w, &e)) {
         log_error("call", "%s: %s", c->command->name, e.text);
-        record_add(c->sandbox->record, c, 500, trick_names[c->trick.kind]);
+        record_add(c->sandbox->record, c, 500, mischief_name(c->trick.kind));
         if (c->http)
             httpd_answer(c->http, 500, NULL, SLICE_NONE);
         call_free(c);
         return;
     }
-    record_add(c->sandbox->record, c, 200, trick_names[c->trick.kind]);
+    record_add(c->sandbox->record, c, 200, mischief_name(c->trick.kind));
     if (how == ANSWER_EMPTY) {
         type = "Cache-Control: private"; /* no Content-Type without a body */
     } else if (c->part_count ||
@@ -234,23 +213,8 @@ call_answer(struct call *c, enum answer how)
         c->w.out = BUF_INIT(ANSWER_MAX);
     }
     if (c->http)
-        body_send(c, &body, type);
+        trick_send(c, &body, type);
     buf_clear(&body);
-    call_free(c);
-}
-
-static void
-call_refuse(struct call *c, int http_status, const char *header)
-{
-    const char *headers[] = {header,
-                             c->trick.kind == TRICK_THROTTLE
-                                 ? "X-MS-ASThrottle: CommandFrequency"
-                                 : NULL,
-                             NULL};
-
-    record_add(c->sandbox->record, c, http_status, trick_names[c->trick.kind]);
-    if (c->http)
-        httpd_answer(c->http, http_status, headers, SLICE_NONE);
     call_free(c);
 }
 
@@ -270,7 +234,11 @@ call_resume(struct call *c, bool timeout)
 static void
 on_timeout(void *arg)
 {
-    call_resume(arg, true);
+    struct call *c = arg;
+
+    if (c->is_outrun)
+        call_note_breach(c, "another Ping while this one waits");
+    call_resume(c, true);
 }
 
 enum answer
@@ -306,10 +274,13 @@ calls_end_ping(struct sandbox *s, const struct call *new)
     {
         struct call *c = LIST_OBJECT(n, struct call, node);
 
-        if (c->is_ping && c->device == new->device && c->resume) {
-            call_resume(c, true);
-            return;
-        }
+        if (!c->is_ping || c->device != new->device || !c->resume ||
+            c->is_outrun)
+            continue;
+        /* A client may well break the old one off, and that may be seen only
+         * after this: then it is no fault and on_gone() ends it. */
+        c->is_outrun = true;
+        loop_timer_set(&c->timer, OUTRUN_MS);
     }
 }
 
@@ -344,17 +315,26 @@ body_read(struct call *c, struct slice body)
     struct wbxml_node *root;
     struct err e;
 
-    if (!body.n)
-        return c->command->may_be_empty ? 0 : STATUS_BAD_XML;
-    if (!type || !slice_istarts(slice_of(type), "application/vnd.ms-sync"))
+    snprintf(c->why, sizeof c->why, "no body");
+    if (!body.n && !c->command->may_be_empty)
+        return STATUS_BAD_XML;
+    snprintf(c->why, sizeof c->why, "Content-Type: %.100s", type ? type : "");
+    if (body.n &&
+        (!type || !slice_istarts(slice_of(type), "application/vnd.ms-sync")))
         return STATUS_BAD_TYPE;
+    c->why[0] = '\0';
+    if (!body.n)
+        return 0;
     if (wbxml_tree_parse(c->arena, body, &limits, &root, &e)) {
         snprintf(c->why, sizeof c->why, "%.150s", e.text);
         return STATUS_BAD_WBXML;
     }
     c->root = root;
+    snprintf(c->why, sizeof c->why, "the root is %.60s",
+             wbxml_tag_name(root->tag));
     if (root->tag != c->command->root)
         return STATUS_BAD_XML;
+    c->why[0] = '\0';
     return schema_check(root, c->version, c->why, sizeof c->why)
                ? 0
                : c->command->broken;
@@ -369,32 +349,33 @@ call_handle(struct call *c)
     if (!version_is_offered(c->sandbox, c->version))
         return call_fail_why(c, 138, "version %u", c->version);
     if (c->command->since > c->version)
-        return call_fail(c, 138);
+        return call_breach(c, 138, "not in version %u", c->version);
     if (!c->command->handle)
         return call_fail(c, 137);
     if ((status = policy_judge(c)))
         return call_fail(c, status);
     if ((status = body_read(c, httpd_body(c->http))))
-        return call_fail(c, status);
+        return call_breach(c, status, "%s", c->why);
     return c->command->handle(c);
 }
 
-/* The device's keys are gone, as after a fault of the server. */
 static void
-keys_reset(struct call *c)
+call_pause(struct call *c, int64_t ms, void (*then)(void *))
 {
-    struct device *d = c->device;
-    struct list *n, *after;
-    struct err e;
+    c->in_flight = true;
+    list_add(&c->sandbox->calls, &c->node);
+    loop_timer_init(&c->timer, then, c);
+    loop_timer_set(&c->timer, ms);
+}
 
-    if (!strncmp(c->command->name, "Folder", 6)) {
-        d->folders.key = d->folders_before.key = 0;
-        d->folders.count = d->folders_before.count = 0;
-        device_save(d, &e);
-        return;
-    }
-    LIST_EACH(&d->collections, n, after)
-    device_collection_drop(d, LIST_OBJECT(n, struct collection, node));
+static void
+on_late(void *arg)
+{
+    struct call *c = arg;
+
+    list_remove(&c->node);
+    c->in_flight = false;
+    call_answer(c, c->late);
 }
 
 static void
@@ -406,14 +387,18 @@ call_go(struct call *c)
         call_free(c);
         return;
     }
-    if (c->trick.kind == TRICK_RESET_KEY)
-        keys_reset(c);
     if (c->trick.kind == TRICK_INLINE)
         how = call_fail(c, (int)c->trick.number);
     else
         how = call_handle(c);
-    if (how != ANSWER_LATER)
+    if (how == ANSWER_LATER)
+        return;
+    if (c->trick.kind != TRICK_LATE) {
         call_answer(c, how);
+        return;
+    }
+    c->late = how;
+    call_pause(c, c->trick.number, on_late);
 }
 
 static void
@@ -424,47 +409,6 @@ on_delayed(void *arg)
     list_remove(&c->node);
     c->in_flight = false;
     call_go(c);
-}
-
-/* true: the trick was all of it. */
-static bool
-trick_play(struct call *c)
-{
-    char header[600] = "Retry-After: ";
-
-    switch (c->trick.kind) {
-    case TRICK_STATUS:
-        call_refuse(c, (int)c->trick.number,
-                    c->trick.number == 401
-                        ? "WWW-Authenticate: Basic realm=\"sandbox\""
-                        : NULL);
-        return true;
-    case TRICK_RETRY_AFTER:
-    case TRICK_THROTTLE:
-        snprintf(header, sizeof header, "Retry-After: %ld", c->trick.number);
-        call_refuse(c, 503, header);
-        return true;
-    case TRICK_MOVED:
-        snprintf(header, sizeof header, "X-MS-Location: %.500s", c->trick.text);
-        call_refuse(c, 451, header);
-        return true;
-    case TRICK_DROP_BEFORE:
-        record_add(c->sandbox->record, c, 0, "drop-before");
-        httpd_drop(c->http);
-        call_free(c);
-        return true;
-    case TRICK_DELAY:
-        c->in_flight = true;
-        list_add(&c->sandbox->calls, &c->node);
-        loop_timer_init(&c->timer, on_delayed, c);
-        loop_timer_set(&c->timer, c->trick.number);
-        return true;
-    case TRICK_WIPE:
-        c->device->wipe = true;
-        return false;
-    default:
-        return false;
-    }
 }
 
 void
@@ -489,6 +433,10 @@ call_begin(struct sandbox *s, struct user *u, const struct query *q,
     c->device = device_find(u, q->device, q->type, &e);
     httpd_on_gone(r, on_gone, c);
     mischief_take(s->mischief, u->address, c->command->name, &c->trick);
-    if (!trick_play(c))
+    if (trick_play(c))
+        return;
+    if (c->trick.kind == TRICK_DELAY)
+        call_pause(c, c->trick.number, on_delayed);
+    else
         call_go(c);
 }

@@ -39,7 +39,8 @@ struct command {
     handler_fn *handle;
 };
 
-/* What is to go wrong with it. */
+/* What is to go wrong. Up to TRICK_LAST with a request as a whole; the
+ * quirks after it with what the commands do, asked for by call_quirk(). */
 struct trick {
     enum {
         TRICK_NONE,
@@ -50,15 +51,46 @@ struct trick {
         TRICK_DROP_AFTER,
         TRICK_RESET_KEY,
         TRICK_TRUNCATE, /* half of the document, the HTTP is whole */
-        TRICK_CUT,      /* the connection breaks in the middle */
+        TRICK_CUT,      /* the connection breaks after number bytes, or in
+                         * the middle */
         TRICK_CORRUPT,
-        TRICK_DELAY,  /* milliseconds */
+        TRICK_DELAY,  /* milliseconds, then it is done */
+        TRICK_LATE,   /* done, answered after milliseconds */
         TRICK_MOVED,  /* 451 to text */
         TRICK_INLINE, /* Status number in the document, nothing done */
+        TRICK_EMPTY,  /* done, 200 without a body */
+        TRICK_TYPE,   /* done, the answer's Content-Type is text */
+        TRICK_HTML,   /* 200 with a page in HTML, nothing done */
         TRICK_WIPE,
+        TRICK_POLICY,   /* what was acknowledged is out of date */
+        TRICK_FORGET,   /* the device is unknown: keys, folders, policy */
+        TRICK_RENUMBER, /* all messages get new ids */
+        TRICK_SWAP,     /* each message's id becomes another's */
+        TRICK_LAST = TRICK_SWAP,
+        QUIRK_SMALL_IDS,  /* ids are numbers, unique in a folder only */
+        QUIRK_REUSE_IDS,  /* new mail gets the id of a deleted one */
+        QUIRK_REBUILD,    /* MIME differs at each fetch */
+        QUIRK_MESSAGE_ID, /* and has another Message-ID */
+        QUIRK_WHOLE,      /* a change brings the whole item */
+        QUIRK_NEVER,      /* Fetch fails with Status number */
+        QUIRK_MOVE_NO_ID,
+        QUIRK_MOVE_WRONG_ID,
+        QUIRK_MOVE_OLD_ID,
+        QUIRK_LIST_EMPTY, /* Sync says that there is nothing */
+        QUIRK_TWICE,      /* each Add comes twice in the same answer */
+        QUIRK_AGAIN,      /* the newest number known ones are added again */
+        QUIRK_REVERSE,    /* the commands of an answer, last first */
+        QUIRK_DELETE_UNKNOWN,
+        QUIRK_SENT_NONE,
+        QUIRK_SENT_LATE, /* number milliseconds */
+        QUIRK_SENT_ID,
+        QUIRK_SENT_BYTES,
+        QUIRK_FORGET_CLIENT, /* ClientIds are not remembered */
+        QUIRK_DRAFTS_DIE,    /* the connection breaks on a draft in MIME */
     } kind;
     long number;
     char *text;
+    char *folder; /* path; NULL: all */
 };
 
 struct call {
@@ -79,6 +111,7 @@ struct call {
     size_t part_count, part_cap;
     bool in_flight; /* among sandbox->calls */
     struct trick trick;
+    enum answer late; /* what TRICK_LATE holds back */
     struct loop_timer timer;
     int64_t begun; /* ms */
     long status;   /* in the answer, for the log */
@@ -89,6 +122,7 @@ struct call {
     enum answer (*resume)(struct call *, bool timeout);
     unsigned wait_seconds;
     bool is_ping;
+    bool is_outrun; /* a Ping whose device asks anew */
 };
 
 /* The document so far goes; root with this Status alone. */
@@ -96,15 +130,28 @@ enum answer call_fail(struct call *, int status);
 /* The same with what was wrong, for the log. */
 enum answer call_fail_why(struct call *, int status, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
+void call_free(struct call *);
 /* The root element and its Status. */
 void call_start(struct call *, int status);
+/* The same for what a client must not do: it stands in GET /violations. */
+enum answer call_breach(struct call *, int status, const char *why, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Only that, the command goes on. */
+void call_note_breach(struct call *, const char *why, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Is this quirk wanted here (and counted down)? f and m may be NULL. Its
+ * number goes to *number_out unless that is NULL. */
+bool call_quirk(struct call *, int kind, const struct folder *,
+                const struct message *, long *number_out);
 /* Waits with ready() and resume() set. */
 enum answer call_wait(struct call *, unsigned seconds);
 /* The index of a new part with these bytes (handed over). */
 size_t call_part(struct call *, struct buf *take);
 
-/* "5:12" -> folder and message; a NULL for what is not there. */
-struct message *call_message(struct call *, struct slice server_id);
+/* The message with this ServerId ("5:12", or "12" with small-ids) in this
+ * folder; NULL when it is not there. */
+struct message *call_message(struct call *, struct folder *,
+                             struct slice server_id);
 struct folder *call_folder(struct call *, struct slice id);
 void call_write_id(struct call *, unsigned tag, const struct message *);
 
@@ -140,6 +187,29 @@ void item_write_date(struct wbxml_writer *, unsigned tag, int64_t when);
 
 void body_write(struct call *, const struct message *, const struct prefs *,
                 bool parts_allowed);
+
+/* ---- trick.c */
+
+/* What is to go wrong before anything is done; true: that was all. */
+bool trick_play(struct call *);
+/* Sends the body, or what the trick leaves of it. */
+void trick_send(struct call *, struct buf *body, const char *type);
+
+/* ---- rebuild.c */
+
+/* The message with another outer boundary and a field that is new each time,
+ * as servers do that keep no MIME; with another Message-ID when that is not
+ * NULL. What a signature covers stays. */
+int rebuild(struct slice raw, bool boundary, const char *message_id,
+            struct buf *out, struct err *e);
+/* <UID.FOLDER@...>: always the same for a message. */
+void rebuild_message_id(const struct message *, char *out, size_t size);
+
+/* ---- sent.c */
+
+/* The copy in Sent Items. */
+int sent_save(struct call *, struct slice raw);
+void sent_drop(struct sandbox *); /* those that are still to come */
 
 /* ---- policy.c */
 

@@ -40,9 +40,30 @@ void changes_clear(struct changes *);
 bool changes_pending(const struct device *, const struct collection *,
                      const struct folder *, bool adds);
 
-/* ---- sync_commands.c: what a request's Commands did */
+/* ---- sync_batch.c: what one answer brings */
+
+#define WINDOW_MAX 512
+
+struct batch {
+    struct change list[2 * WINDOW_MAX];
+    size_t count;
+    bool more;
+    struct folder *unknown; /* a message that never was is deleted there */
+};
 
 struct call;
+/* At most `window` of what is left in w, which then stands where the window
+ * closed. */
+void batch_fill(struct changes *w, const struct prefs *, long window,
+                struct batch *);
+void batch_spoil(struct call *, struct folder *, const struct bits *known,
+                 struct batch *);
+/* The element Commands, if there is something to say. */
+void batch_write(struct call *, const struct batch *, const struct prefs *,
+                 uint64_t since);
+
+/* ---- sync_commands.c: what a request's Commands did */
+
 struct wbxml_node;
 
 struct response {

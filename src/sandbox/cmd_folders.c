@@ -24,7 +24,11 @@ base_find(struct call *c)
         return NULL;
     if (key == d->folders.key)
         return &d->folders;
-    return key == d->folders_before.key ? &d->folders_before : NULL;
+    if (key == d->folders_before.key)
+        return &d->folders_before;
+    if (device_has_retired(d, key))
+        call_note_breach(c, "SyncKey %u is used again", key);
+    return NULL;
 }
 
 /* The next state becomes the newest, what it was made from the one before. */
@@ -35,6 +39,8 @@ advance(struct call *c, const struct hierarchy *base, struct hierarchy *next)
     struct err e;
 
     next->key = device_key(d);
+    device_retire(d, base == &d->folders_before ? d->folders.key
+                                                : d->folders_before.key);
     if (base != &d->folders_before) {
         free(d->folders_before.list);
         d->folders_before = d->folders;
@@ -201,7 +207,7 @@ cmd_folder_create(struct call *c)
     if (!base)
         return call_fail(c, 9);
     if (type != 1 && (type < 12 || type > 17))
-        return call_fail_why(c, 10, "type %ld cannot be made", type);
+        return call_breach(c, 10, "type %ld cannot be made", type);
     if (!parent_read(c, &parent))
         return call_fail(c, 5);
     made = c->device->made;

@@ -49,17 +49,22 @@ fetch_item(struct call *c, const struct wbxml_node *n)
 {
     const struct wbxml_node *o = wbxml_find(n, ITEMOPS_OPTIONS, 0);
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
-    struct message *m = call_message(c, id);
     struct folder *f = call_folder(c, wbxml_text(n, AIRSYNC_COLLECTION_ID, 0));
+    struct message *m = call_message(c, f, id);
     struct prefs p;
     int status = prefs_of(o, &p);
+    long never = -1;
 
     if (status != 1 || wbxml_has(o, ITEMOPS_RANGE, 0)) {
         fetch_fail(c, n, status == 164 ? 164 : 2);
         return;
     }
-    if (!m || m->folder != f) {
+    if (!m) {
         fetch_fail(c, n, 6); /* not found */
+        return;
+    }
+    if (call_quirk(c, QUIRK_NEVER, f, m, &never)) {
+        fetch_fail(c, n, never > 0 ? (int)never : 14);
         return;
     }
     wbxml_write_text(&c->w, ITEMOPS_STATUS, "1");
@@ -148,6 +153,8 @@ fetch(struct call *c, const struct wbxml_node *n)
     bool file = wbxml_has(n, BASE_FILE_REFERENCE, 0);
     bool found = wbxml_has(n, SEARCH_LONG_ID, 0);
 
+    if (collection != item || item + file + found != 1)
+        call_note_breach(c, "Fetch names nothing, or more than one thing");
     wbxml_write_start(&c->w, ITEMOPS_FETCH);
     if (collection != item || item + file + found != 1)
         fetch_fail(c, n, 2);
@@ -242,12 +249,12 @@ cmd_items(struct call *c)
 
         count++;
         if (store.p && !slice_iis(store, "Mailbox"))
-            return call_fail_why(c, 9, "a store that is not there");
+            return call_breach(c, 9, "a store that is not there");
     }
     if (!count)
-        return call_fail_why(c, 2, "no operation");
+        return call_breach(c, 2, "no operation");
     if (count > OPERATIONS_MAX)
-        return call_fail_why(c, 11, "%u operations", count);
+        return call_breach(c, 11, "%u operations", count);
     call_start(c, 1);
     wbxml_write_start(&c->w, ITEMOPS_RESPONSE);
     for (; n; n = n->next)

@@ -12,10 +12,11 @@ move_one(struct call *c, const struct wbxml_node *n, struct message **out)
 {
     struct folder *from = call_folder(c, wbxml_text(n, MOVE_SRC_FLD_ID, 0));
     struct folder *to = call_folder(c, wbxml_text(n, MOVE_DST_FLD_ID, 0));
-    struct message *m = call_message(c, wbxml_text(n, MOVE_SRC_MSG_ID, 0));
+    struct message *m =
+        call_message(c, from, wbxml_text(n, MOVE_SRC_MSG_ID, 0));
     struct err e;
 
-    if (!from || !m || m->folder != from)
+    if (!m)
         return 1;
     if (!to)
         return 2;
@@ -26,6 +27,35 @@ move_one(struct call *c, const struct wbxml_node *n, struct message **out)
         return 5;
     }
     return 3;
+}
+
+/* An id that is not the new message's: of another one there, or of none. */
+static void
+write_wrong_id(struct call *c, const struct message *new)
+{
+    struct folder *f = new->folder;
+    struct message nobody = {.folder = f, .id = f->last_id + 7};
+    const struct message *other = &nobody;
+
+    for (uint32_t i = 0; i < f->count; i++)
+        if (!f->list[i]->gone && f->list[i] != new)
+            other = f->list[i];
+    call_write_id(c, MOVE_DST_MSG_ID, other);
+}
+
+static void
+write_new_id(struct call *c, const struct wbxml_node *n,
+             const struct message *new)
+{
+    if (call_quirk(c, QUIRK_MOVE_NO_ID, new->folder, new, NULL))
+        return;
+    if (call_quirk(c, QUIRK_MOVE_WRONG_ID, new->folder, new, NULL))
+        write_wrong_id(c, new);
+    else if (call_quirk(c, QUIRK_MOVE_OLD_ID, new->folder, new, NULL))
+        wbxml_write_slice(&c->w, MOVE_DST_MSG_ID,
+                          wbxml_text(n, MOVE_SRC_MSG_ID, 0));
+    else
+        call_write_id(c, MOVE_DST_MSG_ID, new);
 }
 
 enum answer
@@ -44,7 +74,7 @@ cmd_move(struct call *c)
                           wbxml_text(n, MOVE_SRC_MSG_ID, 0));
         wbxml_write_number(&c->w, MOVE_STATUS, status);
         if (new)
-            call_write_id(c, MOVE_DST_MSG_ID, new);
+            write_new_id(c, n, new);
         wbxml_write_end(&c->w);
         if (status != 3)
             c->status = status;

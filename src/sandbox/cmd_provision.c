@@ -111,7 +111,7 @@ acknowledge(struct call *c, struct slice type, const char *text)
     if (said == 2 || said == 3)
         return call_fail(c, 139);
     if (said != 1)
-        return call_fail_why(c, 2, "Status %ld in the acknowledgement", said);
+        return call_breach(c, 2, "Status %ld in the acknowledgement", said);
     policy_hash(text, hash);
     free(d->policy);
     d->policy = xstrdup(d->offered[0] ? d->offered : hash);
@@ -155,11 +155,11 @@ cmd_provision(struct call *c)
     if (c->device->wipe)
         return wipe(c);
     if (!policy || key != status)
-        return call_fail_why(c, 2, "neither a question nor an answer");
+        return call_breach(c, 2, "neither a question nor an answer");
     /* MS-ASCMD 2.2.2, 165: from 14.1 on it travels in the first request. */
     if (!key && c->version >= 141 &&
         !wbxml_has(c->root, SETTINGS_DEVICE_INFORMATION, 0))
-        return call_fail(c, 165);
+        return call_breach(c, 165, "no DeviceInformation");
     if (!slice_is(type, POLICY_TYPE))
         return answer_policy(c, type, 3, 0, NULL);
     text = policy_read(c);

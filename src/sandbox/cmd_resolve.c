@@ -119,7 +119,7 @@ cmd_resolve(struct call *c)
 
     if (w.retrieval < 1 || w.retrieval > 3 || w.max > 9999 ||
         w.ambiguous > 9999)
-        return call_fail_why(c, 5, "a value of Options");
+        return call_breach(c, 5, "a value of Options");
     call_start(c, 1);
     for (; n; n = wbxml_again(n))
         resolve_one(c, n->text, &w);

@@ -87,8 +87,8 @@ source_find(struct call *c, struct message **out)
     if (found)
         return 150;
     f = call_folder(c, wbxml_text(n, COMPOSE_FOLDER_ID, 0));
-    *out = call_message(c, wbxml_text(n, COMPOSE_ITEM_ID, 0));
-    return f && *out && (*out)->folder == f ? 0 : 150;
+    *out = call_message(c, f, wbxml_text(n, COMPOSE_ITEM_ID, 0));
+    return *out ? 0 : 150;
 }
 
 /* 16.x: MIME and Body are two ways to say it (178); a meeting that is
@@ -134,10 +134,13 @@ cmd_send(struct call *c)
         status =
             deliver(c, mime, wbxml_has(c->root, COMPOSE_SAVE_IN_SENT_ITEMS, 0));
     if (!status) {
-        remember(c, key);
+        if (!call_quirk(c, QUIRK_FORGET_CLIENT, NULL, NULL, NULL))
+            remember(c, key);
         mark_source(c, source);
     }
     free(key);
+    if (status == 105 || status == 178 || status == 179)
+        return call_breach(c, status, "Source, or MIME and Body");
     if (status)
         return call_fail(c, status);
     c->status = 1;

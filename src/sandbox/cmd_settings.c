@@ -74,7 +74,7 @@ enum answer
 cmd_settings(struct call *c)
 {
     if (!c->root->child)
-        return call_fail_why(c, 2, "nothing asked for");
+        return call_breach(c, 2, "nothing asked for");
     call_start(c, 1);
     if (wbxml_has(c->root, SETTINGS_OOF, 0))
         oof(c);

@@ -17,8 +17,6 @@
 
 #define COMMANDS_MAX 200    /* MS-ASCMD 3.1.5.10 */
 #define COLLECTIONS_MAX 300 /* then Status 15 */
-#define WINDOW_MAX 512
-#define ANSWER_BYTES ((size_t)16 << 20) /* then MoreAvailable */
 #define WAIT_MIN 60
 #define WAIT_MAX 3540
 
@@ -56,7 +54,7 @@ wait_read(struct call *c, unsigned *seconds_out, enum answer *how)
     bool in_minutes = wbxml_has(root, AIRSYNC_WAIT, 0);
 
     if (in_minutes && wbxml_has(root, AIRSYNC_HEARTBEAT_INTERVAL, 0)) {
-        *how = call_fail_why(c, 4, "Wait and HeartbeatInterval");
+        *how = call_breach(c, 4, "Wait and HeartbeatInterval");
         return -1;
     }
     if (in_minutes)
@@ -229,94 +227,6 @@ prime_one(struct call *c, struct sync *s, const struct one *one)
     s->answered = true;
 }
 
-/* What one answer brings of a folder. */
-struct batch {
-    struct change list[WINDOW_MAX];
-    size_t count;
-    bool more;
-};
-
-/* Bytes that this item will take, roughly. */
-static size_t
-weight(const struct message *m, const struct prefs *p)
-{
-    size_t most = 0;
-
-    for (unsigned i = 0; i < p->bodies; i++) {
-        long cut = p->body[i].truncation;
-        size_t n = cut < 0 || (uint64_t)cut > m->size ? m->size : (size_t)cut;
-
-        most = n > most ? n : most;
-    }
-    return p->bodies ? most : m->size;
-}
-
-/* Fills the batch; the state that it leads to is in w, up to where the
- * window closed. */
-static void
-batch_fill(struct changes *w, const struct prefs *p, long window,
-           struct batch *b)
-{
-    struct change one;
-    size_t bytes = 0;
-
-    b->count = 0;
-    b->more = false;
-    for (;;) {
-        uint64_t seq = w->seq;
-        uint32_t scan = w->scan;
-
-        if (!changes_next(w, &one))
-            break;
-        if (b->count >= (size_t)window || bytes > ANSWER_BYTES) {
-            /* One too many: taken back. */
-            bits_set(&w->known, one.message->uid,
-                     one.kind == 'd' || one.kind == 's' || one.kind == 'c');
-            w->seq = seq;
-            w->scan = scan;
-            b->more = true;
-            break;
-        }
-        if (one.kind == 'a')
-            bytes += weight(one.message, p);
-        b->list[b->count++] = one;
-    }
-}
-
-static void
-write_change(struct call *c, const struct change *one, const struct prefs *p,
-             uint64_t since)
-{
-    unsigned tag = one->kind == 'a'   ? AIRSYNC_ADD
-                   : one->kind == 'c' ? AIRSYNC_CHANGE
-                   : one->kind == 'd' ? AIRSYNC_DELETE
-                                      : AIRSYNC_SOFT_DELETE;
-
-    wbxml_write_start(&c->w, tag);
-    call_write_id(c, AIRSYNC_SERVER_ID, one->message);
-    if (one->kind == 'a' || one->kind == 'c') {
-        wbxml_write_start(&c->w, AIRSYNC_APPLICATION_DATA);
-        if (one->kind == 'a')
-            item_write(c, one->message, p, false);
-        else
-            item_write_changes(c, one->message, since);
-        wbxml_write_end(&c->w);
-    }
-    wbxml_write_end(&c->w);
-}
-
-static void
-write_batch(struct call *c, const struct batch *b, const struct prefs *p,
-            uint64_t since)
-{
-    if (!b->count)
-        return;
-    wbxml_write_start(&c->w, AIRSYNC_COMMANDS);
-    for (size_t i = 0; i < b->count; i++)
-        write_change(c, &b->list[i], p, since);
-    wbxml_write_end(&c->w);
-}
-
 static long
 window_of(const struct wbxml_node *n, const struct sync *s)
 {
@@ -348,6 +258,7 @@ static void
 advance(struct call *c, struct collection *col, bool repeated,
         struct changes *w)
 {
+    device_retire(c->device, repeated ? col->now.key : col->before.key);
     if (!repeated)
         point_move(&col->before, &col->now);
     point_clear(&col->now);
@@ -375,13 +286,15 @@ go_on(struct call *c, struct sync *s, const struct one *one, struct folder *f,
     changes_init(&w, f, c->device, base, prefs_cutoff(&col->prefs, now_unix()));
     if (commanded)
         sync_commands_do(c, f, col, n, base, &w.known, repeated, &said);
-    if (wants.p && slice_is(wants, "0"))
+    if ((wants.p && slice_is(wants, "0")) ||
+        call_quirk(c, QUIRK_LIST_EMPTY, f, NULL, NULL))
         w.cutoff = base->cutoff; /* nothing is told, nothing moves */
     else
         batch_fill(&w, &col->prefs, window_of(n, s), b);
     if (b->more && base->cutoff)
         w.cutoff = base->cutoff; /* the look through the window goes on */
-    if (commanded || b->count) {
+    batch_spoil(c, f, &w.known, b);
+    if (commanded || b->count || b->unknown) {
         if (!commanded)
             outcomes_clear(col);
         s->window -= (long)b->count;
@@ -390,12 +303,24 @@ go_on(struct call *c, struct sync *s, const struct one *one, struct folder *f,
         write_start(c, col->now.key, one->id, 1);
         if (b->more)
             wbxml_write_empty(&c->w, AIRSYNC_MORE_AVAILABLE);
-        write_batch(c, b, &col->prefs, since);
+        batch_write(c, b, &col->prefs, since);
         sync_commands_write(c, col, &said);
         wbxml_write_end(&c->w);
     }
     changes_clear(&w);
     free(b);
+}
+
+/* A key that the device itself has left behind by using a later one. */
+static void
+note_reuse(struct call *c, const struct one *one)
+{
+    uint32_t key;
+
+    if (one->node &&
+        slice_u32(wbxml_text(one->node, AIRSYNC_SYNC_KEY, 0), &key) &&
+        device_has_retired(c->device, key))
+        call_note_breach(c, "SyncKey %u is used again", key);
 }
 
 static void
@@ -419,6 +344,7 @@ sync_one(struct call *c, struct sync *s, const struct one *one)
     col = device_collection(c->device, one->id, false);
     base = point_find(col, one);
     if (!base) {
+        note_reuse(c, one);
         refuse_one(c, s, one, 3);
         return;
     }
@@ -496,10 +422,9 @@ cmd_sync(struct call *c)
     if (window > 0 && window < WINDOW_MAX)
         s.window = window;
     if ((status = collections_read(c, &s)))
-        return c->why[0] ? call_fail(c, status)
-                         : call_fail_why(c, status, "a collection");
+        return call_breach(c, status, "a collection against the rules");
     if (partial && !named && !s.wait && !window)
-        return call_fail_why(c, 4, "Partial alone");
+        return call_breach(c, 4, "Partial alone");
     if (!c->root || partial) {
         if (!c->device->sync_cached)
             return call_fail(c, 13);
@@ -507,7 +432,7 @@ cmd_sync(struct call *c)
             s.wait = c->device->sync_wait;
         cache_add(c, &s);
     } else if (!named) {
-        return call_fail_why(c, 4, "no collections");
+        return call_breach(c, 4, "no collections");
     }
     if (s.count > COLLECTIONS_MAX)
         return limit_answer(c, 15, COLLECTIONS_MAX);

@@ -275,19 +275,6 @@ deliver_one(struct mail *m, const char *address, struct slice raw)
     return deliver_outside(m, address, raw);
 }
 
-static int
-save_sent(struct mail *m, struct slice raw)
-{
-    struct folder *sent = tree_find_type(m->call->user, 5);
-    struct folder_adding what = {.raw = raw, .flags = MAIL_SEEN};
-    struct err e;
-
-    if (sent && !folder_add(sent, &what, NULL, &e))
-        return 0;
-    log_error("deliver", "%s", sent ? e.text : "no Sent Items");
-    return -1;
-}
-
 /* ---- */
 
 /* Some field at all, and no line that cannot be one. */
@@ -328,7 +315,7 @@ deliver(struct call *c, struct slice mime, bool save)
     for (size_t i = 0; !status && i < m.count; i++)
         if (deliver_one(&m, m.to[i], buf_slice(&theirs)))
             status = STATUS_FAILED;
-    if (!status && save && save_sent(&m, buf_slice(&ours)))
+    if (!status && save && sent_save(c, buf_slice(&ours)))
         status = STATUS_FAILED;
     buf_clear(&theirs);
     buf_clear(&ours);

@@ -392,3 +392,45 @@ device_collection_drop(struct device *d, struct collection *c)
     free(path);
     collection_free(c);
 }
+
+void
+devices_forget_folder(struct user *u, uint32_t id)
+{
+    char *dir = xasprintf("%s/devices", u->state), *path;
+    struct list *n, *after;
+    struct dirent *entry;
+    DIR *list = opendir(dir);
+
+    LIST_EACH(&u->devices, n, after)
+    {
+        struct device *d = LIST_OBJECT(n, struct device, node);
+        struct collection *c = device_collection(d, id, false);
+
+        if (c)
+            device_collection_drop(d, c);
+    }
+    while (list && (entry = readdir(list))) {
+        path = xasprintf("%s/%s/sync-%u", dir, entry->d_name, id);
+        unlink(path);
+        free(path);
+    }
+    if (list)
+        closedir(list);
+    free(dir);
+}
+
+void
+device_retire(struct device *d, uint32_t key)
+{
+    if (key)
+        d->retired[d->retired_next++ % RETIRED_MAX] = key;
+}
+
+bool
+device_has_retired(const struct device *d, uint32_t key)
+{
+    for (size_t i = 0; i < RETIRED_MAX; i++)
+        if (key && d->retired[i] == key)
+            return true;
+    return false;
+}

@@ -66,6 +66,8 @@ struct hierarchy {
 
 #define PING_FOLDERS_MAX 200
 
+#define RETIRED_MAX 64
+
 struct device {
     struct list node;
     struct user *user;
@@ -84,6 +86,8 @@ struct device {
     unsigned ping_heartbeat;
     uint32_t *sync_cache; /* collections of the last Sync */
     size_t sync_cached;
+    uint32_t retired[RETIRED_MAX]; /* keys that may not come again; a ring */
+    unsigned retired_next;
     unsigned sync_wait; /* seconds, of the last Sync */
 };
 
@@ -94,6 +98,8 @@ void device_close_all(struct user *);
 /* Fresh and not in use by this device. */
 uint32_t device_key(const struct device *);
 int device_save(struct device *, struct err *e);
+void device_retire(struct device *, uint32_t key); /* 0: none */
+bool device_has_retired(const struct device *, uint32_t key);
 
 /* NULL: never synchronised (make == false). */
 struct collection *device_collection(struct device *, uint32_t id, bool make);
@@ -101,6 +107,8 @@ int device_collection_save(struct device *, const struct collection *,
                            struct err *e);
 /* Forgets the keys of a collection. */
 void device_collection_drop(struct device *, struct collection *);
+/* Those of all devices, also of devices that did not come yet. */
+void devices_forget_folder(struct user *, uint32_t id);
 void point_move(struct point *to, struct point *from);
 void point_copy(struct point *to, const struct point *from);
 void point_clear(struct point *);

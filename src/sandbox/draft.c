@@ -162,6 +162,10 @@ draft_build(struct call *c, const struct wbxml_node *data, struct buf *out)
     for (const struct wbxml_node *n = data->child; n; n = n->next)
         if (!is_allowed(n->tag, mime) || wbxml_again(n))
             return 6;
+    if (mime && call_quirk(c, QUIRK_DRAFTS_DIE, NULL, NULL, NULL)) {
+        c->trick.kind = TRICK_DROP_AFTER; /* of nothing */
+        return 5;
+    }
     if (mime)
         return mime_draft(data, out);
     write_header(c, data, out);

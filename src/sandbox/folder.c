@@ -130,6 +130,7 @@ file_take(struct folder *f, const char *name, bool in_new)
         m->added.seq = f->last_seq + 1;
         table_add(f, m);
         table_log(f, m, 'a', m->added.seq);
+        mailroot_arrived(m);
     }
     free(path);
     return m;
@@ -285,6 +286,7 @@ folder_close(struct folder *f)
     for (uint32_t i = 0; i < f->count; i++)
         table_message_free(f->list[i]);
     free(f->list);
+    free(f->ids);
     free(f->table);
     free(f->log);
     if (f->index_fd >= 0)

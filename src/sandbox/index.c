@@ -34,6 +34,7 @@ enum {
     F_VERB,
     F_REMOVED,
     F_LAST_VERB,
+    F_ID,
     F_FLAG_LINES,
     F_CATEGORY_LINES,
     F_CLIENT,
@@ -94,7 +95,7 @@ add_line(struct buf *b, const struct message *m)
     add_touch(b, &m->categories);
     add_touch(b, &m->verb);
     add_touch(b, &m->removed);
-    buf_addf(b, "%d\t", m->last_verb);
+    buf_addf(b, "%d\t%u\t", m->last_verb, m->id);
     if (!m->gone) {
         add_text(b, m->flag_lines);
         add_text(b, m->category_lines);
@@ -249,7 +250,7 @@ take_line(struct folder *f, struct slice line)
 
     while (n < FIELDS && slice_next(&line, '\t', &field[n]))
         n++;
-    if (n <= F_LAST_VERB || !slice_u32(field[F_UID], &uid) || !uid ||
+    if (n <= F_ID || !slice_u32(field[F_UID], &uid) || !uid ||
         uid > f->count + 1)
         return false;
     m = uid > f->count ? table_append(f) : f->list[uid - 1];
@@ -266,6 +267,7 @@ take_line(struct folder *f, struct slice line)
     m->verb = take_touch(field[F_VERB]);
     m->removed = take_touch(field[F_REMOVED]);
     m->last_verb = (int)take_number(field[F_LAST_VERB]);
+    ids_set(f, m, (uint32_t)take_number(field[F_ID]));
     if (!m->gone && n >= F_NATIVE)
         take_listing(m, field);
     return m->gone || m->listing;

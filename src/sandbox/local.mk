@@ -4,6 +4,7 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/attachment.c \
 	src/sandbox/bits.c \
 	src/sandbox/body.c src/sandbox/body.h \
+	src/sandbox/breach.c \
 	src/sandbox/call.c src/sandbox/call.h \
 	src/sandbox/changes.c src/sandbox/changes.h \
 	src/sandbox/cmd_estimate.c \
@@ -22,6 +23,7 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/draft.c \
 	src/sandbox/flag.c \
 	src/sandbox/folder.c \
+	src/sandbox/ids.c \
 	src/sandbox/index.c \
 	src/sandbox/item.c \
 	src/sandbox/listing.c \
@@ -33,17 +35,22 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/policy.c src/sandbox/policy.h \
 	src/sandbox/prefs.c src/sandbox/prefs.h \
 	src/sandbox/query.c \
+	src/sandbox/rebuild.c \
 	src/sandbox/record.c \
 	src/sandbox/schema.c \
+	src/sandbox/sent.c \
 	src/sandbox/server.c src/sandbox/server.h \
+	src/sandbox/sync_batch.c \
 	src/sandbox/sync_commands.c \
 	src/sandbox/table.c \
 	src/sandbox/tree.c \
+	src/sandbox/trick.c \
 	src/sandbox/watch.c
 sealpost_sandbox_LDADD = $(LINK_1)
 
-TESTS += tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
-	tests/sandbox/test_mischief.py
-EXTRA_DIST += tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
-	tests/sandbox/test_mischief.py \
+SANDBOX_TESTS = tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
+	tests/sandbox/test_mischief.py tests/sandbox/test_quirks.py \
+	tests/sandbox/test_breaches.py
+TESTS += $(SANDBOX_TESTS)
+EXTRA_DIST += $(SANDBOX_TESTS) \
 	tests/lab/easclient.py tests/lab/tap.py tests/lab/wbxml.py

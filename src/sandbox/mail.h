@@ -51,6 +51,7 @@ struct message {
     struct folder *folder;
     struct message *chain; /* in the folder's table of names */
     uint32_t uid;          /* its place in the folder's list, from 1 */
+    uint32_t id;           /* as devices know it, see ids.c */
     bool gone;             /* deleted or moved away; stays as a number */
     bool in_new;           /* still in new/ */
     char *name;            /* of the file, flags included */
@@ -82,6 +83,9 @@ struct folder {
     uint64_t seq;          /* of the user: when the folder itself changed */
     struct message **list; /* list[uid - 1] */
     uint32_t count, cap;
+    uint32_t *ids; /* ids[id]: uid, 0 for none */
+    size_t ids_size;
+    uint32_t last_id;
     struct message **table;
     size_t table_size;
     struct log_entry *log;
@@ -120,6 +124,10 @@ struct user *mailroot_user(struct mailroot *, const char *address);
 /* Reads DIR/users again: new lines are new users, passwords are taken over. */
 int mailroot_reload(struct mailroot *, struct err *e);
 void mailroot_changed(struct user *, struct folder *);
+/* Told of each message that arrives from now on, before anybody else is. */
+typedef void mail_arrived_fn(void *arg, struct message *);
+void mailroot_on_arrival(struct mailroot *, mail_arrived_fn *);
+void mailroot_arrived(struct message *);
 
 /* ---- watch.c: inotify on the Maildirs */
 
@@ -204,6 +212,15 @@ void index_note(struct message *);
 /* Writes the file anew when it holds much that is out of date. */
 void index_tidy(struct folder *);
 char *index_path(const struct folder *);
+
+/* ---- ids.c: what devices call messages */
+
+struct message *folder_find_id(struct folder *, uint32_t id); /* not gone */
+struct message *folder_find_id_any(struct folder *, uint32_t id);
+void ids_set(struct folder *, struct message *, uint32_t id);
+void ids_reuse(struct message *);
+void ids_renew(struct folder *); /* all get numbers that nobody had */
+void ids_swap(struct folder *);  /* the first gets the last one's ... */
 
 /* ---- table.c: messages by file name, the log */
 

@@ -17,6 +17,7 @@ struct mailroot {
     struct list users;
     struct watch *watch;
     mail_changed_fn *changed;
+    mail_arrived_fn *arrived;
     void *arg;
     bool open; /* changes before that are nobody's business */
 };
@@ -55,6 +56,21 @@ mailroot_changed(struct user *u, struct folder *f)
 {
     if (u->root->open)
         u->root->changed(u->root->arg, u, f);
+}
+
+void
+mailroot_on_arrival(struct mailroot *r, mail_arrived_fn *arrived)
+{
+    r->arrived = arrived;
+}
+
+void
+mailroot_arrived(struct message *m)
+{
+    struct mailroot *r = m->folder->user->root;
+
+    if (r->arrived)
+        r->arrived(r->arg, m);
 }
 
 static void
@@ -153,6 +169,7 @@ mailroot_close(struct mailroot **rp)
     if (!r)
         return;
     r->open = false;
+    r->arrived = NULL;
     while (!list_is_empty(&r->users))
         user_free(LIST_OBJECT(r->users.next, struct user, node));
     watch_free(&r->watch);

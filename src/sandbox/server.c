@@ -121,6 +121,7 @@ on_options(struct sandbox *s, struct user *u, struct httpd_request *r)
         options_answer(s, r);
     }
     free(t.text);
+    free(t.folder);
 }
 
 static void
@@ -146,6 +147,8 @@ on_request(void *arg, struct httpd_request *r)
         return;
     }
     if (http) {
+        breach_add(s->breaches, u->address, q.device, q.command, q.version,
+                   "the query or the version is not understood");
         refuse(s, r, u->address, q.command, http);
         return;
     }
@@ -156,9 +159,11 @@ on_request(void *arg, struct httpd_request *r)
     c = command_find(q.command);
     if (!c || q.version < 140)
         refuse(s, r, u->address, q.command, c ? 400 : 501);
-    else if (status)
+    else if (status) {
+        breach_add(s->breaches, u->address, q.device, q.command, q.version,
+                   "DeviceId or DeviceType");
         status_answer(s, r, c, u->address, status);
-    else
+    } else
         call_begin(s, u, &q, r);
 }
 
@@ -171,6 +176,16 @@ on_changed(void *arg, struct user *u, struct folder *f)
     (void)u;
     (void)f;
     loop_task_soon(&s->changed);
+}
+
+static void
+on_arrived(void *arg, struct message *m)
+{
+    struct sandbox *s = arg;
+
+    if (mischief_quirk(s->mischief, m->folder->user, "*", QUIRK_REUSE_IDS,
+                       m->folder, NULL, NULL))
+        ids_reuse(m);
 }
 
 static void
@@ -225,6 +240,16 @@ certificate_load(struct sandbox *s, const struct sandbox_options *o,
     return rc;
 }
 
+static int
+mischief_open(struct sandbox *s, const struct sandbox_options *o, struct err *e)
+{
+    char *path = xasprintf("%s/mischief", o->root);
+    int rc = mischief_load(s->mischief, path, e);
+
+    free(path);
+    return rc;
+}
+
 int
 sandbox_open(const struct sandbox_options *o, struct sandbox **out,
              struct err *e)
@@ -232,19 +257,22 @@ sandbox_open(const struct sandbox_options *o, struct sandbox **out,
     struct sandbox *s = xcalloc(1, sizeof *s);
 
     list_init(&s->calls);
+    list_init(&s->sent);
     loop_task_init(&s->changed, on_changed_soon, s);
     s->mischief = mischief_new();
     s->record = record_new();
+    s->breaches = breaches_new(o->root);
     s->ping_adds = o->ping_adds;
     s->verbose = o->verbose;
     s->versions = sandbox_versions_parse(o->versions);
     if (!s->versions)
         err_set(e, E_INPUT, "--versions: %s is not understood", o->versions);
     else if (!mailroot_open(o->root, on_changed, s, &s->mail, e) &&
-             !certificate_load(s, o, e) &&
+             !certificate_load(s, o, e) && !mischief_open(s, o, e) &&
              !listen_on(o->listen, s->tls, o->max_request, on_request, s,
                         &s->httpd, e) &&
              !listen_on(o->admin, NULL, 0, admin_handle, s, &s->admin, e)) {
+        mailroot_on_arrival(s->mail, on_arrived);
         *out = s;
         return 0;
     }
@@ -263,6 +291,7 @@ sandbox_close(struct sandbox **sp)
     loop_task_cancel(&s->changed);
     httpd_free(&s->httpd); /* calls that wait end with their peers */
     calls_drop(s);
+    sent_drop(s);
     httpd_free(&s->admin);
     if (s->mail)
         LIST_EACH(mailroot_users(s->mail), n, after)
@@ -272,6 +301,7 @@ sandbox_close(struct sandbox **sp)
     tls_server_free(&s->tls);
     mischief_free(&s->mischief);
     record_free(&s->record);
+    breaches_free(&s->breaches);
     free(s->ca);
     free(s);
     *sp = NULL;

@@ -5,11 +5,14 @@
 #define SEALPOST_SANDBOX_SERVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/list.h"
+#include "base/slice.h"
 #include "loop/loop.h"
 
+struct breaches;
 struct call;
 struct httpd;
 struct mailroot;
@@ -38,9 +41,11 @@ struct sandbox {
     struct mailroot *mail;
     struct mischief *mischief;
     struct record *record; /* of requests */
+    struct breaches *breaches;
     struct httpd *httpd, *admin;
     struct tls_server *tls;
     struct list calls;        /* that wait or are delayed */
+    struct list sent;         /* copies that come late */
     struct loop_task changed; /* mail did: calls_changed() from the loop */
     char *ca;                 /* path of the certificate */
     unsigned versions;        /* VERSION_* */
@@ -72,7 +77,14 @@ struct user *query_user(struct sandbox *, struct httpd_request *);
 /* ---- mischief.c */
 
 struct trick;
+struct user;
+struct folder;
+struct message;
 struct mischief *mischief_new(void);
+/* The word of POST /mischief; "" for none. */
+const char *mischief_name(int kind);
+/* Rules of a file, a line of JSON each; none is no error. */
+int mischief_load(struct mischief *, const char *path, struct err *e);
 void mischief_free(struct mischief **);
 /* From a JSON text. E_INPUT. */
 int mischief_add(struct mischief *, const char *json, size_t n, struct err *e);
@@ -81,6 +93,19 @@ void mischief_reset(struct mischief *);
  * there is something; its text is yours. */
 void mischief_take(struct mischief *, const char *user, const char *command,
                    struct trick *out);
+/* Is this quirk (QUIRK_*) wanted here? Counted down. folder and message may
+ * be NULL; *number_out is set only if so. */
+bool mischief_quirk(struct mischief *, struct user *, const char *command,
+                    int kind, const struct folder *, const struct message *,
+                    long *number_out);
+
+/* ---- ids.c: ServerIds of messages */
+
+#define ID_SIZE 32
+void id_write(struct sandbox *, const struct message *, char out[ID_SIZE]);
+/* false: it cannot be one of this folder. */
+bool id_read(struct sandbox *, struct folder *, struct slice id,
+             uint32_t *number_out);
 
 /* ---- record.c: what was asked, for GET /log */
 
@@ -95,6 +120,16 @@ void record_add_refused(struct record *, const char *user, const char *command,
 struct buf;
 void record_write(const struct record *, struct buf *out);
 void record_reset(struct record *);
+
+/* ---- breach.c: what clients must not do, for GET /violations */
+
+struct breaches *breaches_new(const char *dir);
+void breaches_free(struct breaches **);
+void breach_add(struct breaches *, const char *user, const char *device,
+                const char *command, unsigned version, const char *why);
+/* Adds a list in JSON. */
+void breaches_write(const struct breaches *, struct buf *out);
+void breaches_reset(struct breaches *);
 
 /* ---- admin.c */
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "sandbox/call.h"
 #include "sandbox/changes.h"
+#include "sandbox/server.h"
 
 struct doing {
     struct call *c;
@@ -112,8 +113,10 @@ change_do(struct doing *d, struct message *m, const struct wbxml_node *data)
     struct err e = {0};
     int status = wish_read(d->c, data, &w), rc = 0;
 
-    if (status)
+    if (status) {
+        call_note_breach(d->c, "a Change of what may not be changed");
         return status;
+    }
     if (is_conflict(d, m, &w))
         return 7;
     if (w.read >= 0)
@@ -204,6 +207,8 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
 
     if (d->folder->type != 3 || c->version < 160)
         status = 6; /* no mail is made by clients (2.2.3.7.2) */
+    if (status == 6)
+        call_note_breach(c, "an Add outside of the drafts of 16.x");
     else if (!m || m->gone)
         status = draft_store(d, n, client, &m);
     if (status == 1 && m)
@@ -217,9 +222,7 @@ add_one(struct doing *d, const struct wbxml_node *n, struct responses *out)
 static struct message *
 own_message(struct doing *d, struct slice id)
 {
-    struct message *m = call_message(d->c, id);
-
-    return m && m->folder == d->folder ? m : NULL;
+    return call_message(d->c, d->folder, id);
 }
 
 static void
@@ -290,16 +293,17 @@ kind_of(unsigned tag)
                                    : 'f';
 }
 
-/* "5:12" -> 12 */
+/* Of a message that may be gone; 0 for none. */
 static uint32_t
-uid_of(struct slice server_id)
+uid_of(struct doing *d, struct slice server_id)
 {
-    struct slice folder;
-    uint32_t uid = 0;
+    struct message *m;
+    uint32_t id;
 
-    slice_next(&server_id, ':', &folder);
-    slice_u32(server_id, &uid);
-    return uid;
+    if (!id_read(d->c->sandbox, d->folder, server_id, &id))
+        return 0;
+    m = folder_find_id_any(d->folder, id);
+    return m ? m->uid : 0;
 }
 
 /* Done before, by the same request: say the same again. */
@@ -317,7 +321,7 @@ replay(struct doing *d, char kind, struct slice id,
         if (m)
             bits_set(d->known, m->uid, true);
         if (kind == 'd' && o->status == 1)
-            bits_set(d->known, uid_of(id), false);
+            bits_set(d->known, uid_of(d, id), false);
         outcome_add(d->col, kind, o->id, o->status, o->uid);
         if (kind == 'a' || o->status != 1)
             answer(out, (struct response){kind, id.p, o->status, m});

@@ -114,6 +114,8 @@ table_append(struct folder *f)
     f->list[f->count++] = m;
     m->uid = f->count;
     m->folder = f;
+    /* After ids_renew() the numbers run on behind the new ones. */
+    ids_set(f, m, m->uid > f->last_id ? m->uid : f->last_id + 1);
     m->name = xstrdup("");
     m->flag_lines = xstrdup("");
     m->category_lines = xstrdup("");

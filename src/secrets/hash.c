@@ -6,10 +6,13 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/code.h"
@@ -125,12 +128,26 @@ parse(const char *hash, struct scrypt *s, struct err *e)
     return 0;
 }
 
+/* The crash tests log in some thousand times. */
+static uint32_t
+ln(void)
+{
+#ifdef SEALPOST_FAULTS
+    const char *s = getenv("SEALPOST_FAULT_LN");
+    long n = s ? strtol(s, NULL, 10) : LN;
+
+    return n >= 1 && n <= LN ? (uint32_t)n : LN;
+#else
+    return LN;
+#endif
+}
+
 int
 secrets_hash_make(struct slice password, char out[SECRETS_HASH_SIZE],
                   struct err *e)
 {
     unsigned char salt[SALT_LEN], hash[HASH_LEN];
-    struct scrypt s = {LN, R, P, BUF_INIT(64), BUF_INIT(HASH_LEN)};
+    struct scrypt s = {ln(), R, P, BUF_INIT(64), BUF_INIT(HASH_LEN)};
     struct buf text = BUF_INIT(SECRETS_HASH_SIZE - 1);
     int ret;
 
@@ -141,7 +158,7 @@ secrets_hash_make(struct slice password, char out[SECRETS_HASH_SIZE],
     buf_add(&s.salt, salt, sizeof(salt));
     ret = derive(password, &s, hash, e);
     if (ret == 0) {
-        buf_addf(&text, "$scrypt$ln=%d,r=%d,p=%d$", LN, R, P);
+        buf_addf(&text, "$scrypt$ln=%d,r=%d,p=%d$", (int)s.ln, R, P);
         add_unpadded(&text, salt, sizeof(salt));
         buf_addc(&text, '$');
         add_unpadded(&text, hash, sizeof(hash));
@@ -192,6 +209,46 @@ secrets_hash_waste(struct slice password)
     derive(password.n > MAX_PASSWORD ? SLICE("") : password, &s, hash, NULL);
     mem_wipe(hash, sizeof(hash));
     scrypt_clear(&s);
+}
+
+/* ---- what was right before ---- */
+
+static bool
+known_mac(const struct secrets_known *k, const char *hash,
+          struct slice password, unsigned char out[32])
+{
+    size_t n = strlen(hash) + 1; /* its NUL parts the two */
+    struct buf both = BUF_INIT(SECRETS_HASH_SIZE + 1 + MAX_PASSWORD);
+    unsigned len = 0;
+    bool ok = buf_add(&both, hash, n) == 0 &&
+              buf_add_slice(&both, password) == 0 &&
+              HMAC(EVP_sha256(), k->key, sizeof k->key,
+                   (const unsigned char *)both.data, both.len, out, &len) &&
+              len == 32;
+
+    buf_wipe(&both);
+    ERR_clear_error();
+    return ok;
+}
+
+void
+secrets_known_set(struct secrets_known *k, const char *hash,
+                  struct slice password)
+{
+    k->set = RAND_bytes(k->key, sizeof k->key) == 1 &&
+             known_mac(k, hash, password, k->mac);
+}
+
+bool
+secrets_known_is(const struct secrets_known *k, const char *hash,
+                 struct slice password)
+{
+    unsigned char mac[32];
+    bool same = k->set && known_mac(k, hash, password, mac) &&
+                !mem_differs(mac, k->mac, sizeof mac);
+
+    mem_wipe(mac, sizeof mac);
+    return same;
 }
 
 void

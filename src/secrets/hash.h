@@ -28,6 +28,20 @@ bool secrets_hash_is_valid(const char *hash);
 /* The same time as a check, for logins that do not exist. */
 void secrets_hash_waste(struct slice password);
 
+/* That a password was right, remembered while the process lives: an HMAC
+ * under a key drawn for it, so the next login of a mail program (they come by
+ * the dozen) need not spend the 50 ms again. Only what was right is answered
+ * faster; a wrong one always costs the whole check. Plain data. */
+struct secrets_known {
+    unsigned char key[32], mac[32];
+    bool set;
+};
+/* hash: the one that was checked; with another one nothing is known. */
+void secrets_known_set(struct secrets_known *, const char *hash,
+                       struct slice password);
+bool secrets_known_is(const struct secrets_known *, const char *hash,
+                      struct slice password);
+
 /* A password a person can type: groups of letters and digits that are not
  * taken for each other, at least 80 bits. */
 void secrets_hash_password(struct secret *out);

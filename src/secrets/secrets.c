@@ -71,15 +71,14 @@ key_read(struct secrets *s, struct err *e)
 }
 
 static int
-key_make(struct secrets *s, struct err *e)
+key_make(const char *path, struct err *e)
 {
-    char raw[SECRETS_KEY_LEN], *dir = file_dir(s->key_file);
+    char raw[SECRETS_KEY_LEN], *dir = file_dir(path);
     int ret = file_mkdirs(dir, e);
 
     code_random(raw, sizeof(raw));
     if (ret == 0)
-        ret = file_write(s->key_file, slice_make(raw, sizeof(raw)), 0600,
-                         true, e);
+        ret = file_write(path, slice_make(raw, sizeof(raw)), 0600, true, e);
     mem_wipe(raw, sizeof(raw));
     free(dir);
     return ret;
@@ -97,9 +96,43 @@ key_open(struct secrets *s, struct err *e)
         return err_set(e, E_CRYPTO,
                        "machine key %s is missing: put it back, or remove %s "
                        "and enter all passwords again", s->key_file, s->file);
-    if (!have_key && key_make(s, e))
+    if (!have_key && key_make(s->key_file, e))
         return err_add(e, "machine key");
     return key_read(s, e);
+}
+
+/* ---- root's part ---- */
+
+static int
+key_give(const char *path, long uid, long gid, struct err *e)
+{
+    char *dir = file_dir(path);
+    bool fresh = access(dir, F_OK) != 0;
+    int rc = key_make(path, e);
+
+    if (rc == 0 && (chown(path, (uid_t)uid, (gid_t)gid) ||
+                    (fresh && chown(dir, (uid_t)uid, (gid_t)gid))))
+        rc = err_errno(e, E_DENIED, errno, "giving %s away", path);
+    free(dir);
+    return rc;
+}
+
+int
+secrets_give(const char *key_file, const char *file, const char *user,
+             long uid, long gid, struct err *e)
+{
+    const char *const paths[] = {key_file, file};
+    struct stat st;
+
+    if (access(key_file, F_OK) && access(file, F_OK))
+        return key_give(key_file, uid, gid, e);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        if (stat(paths[i], &st) == 0 && (long)st.st_uid != uid)
+            return err_set(e, E_DENIED,
+                           "%s belongs to user %ld, and %.60s (run_as) could "
+                           "not read it: chown %.60s %s", paths[i],
+                           (long)st.st_uid, user, user, paths[i]);
+    return 0;
 }
 
 /* ---- reading ---- */

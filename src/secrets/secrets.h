@@ -34,6 +34,12 @@ struct secrets;
 int secrets_open(const char *key_file, const char *file, struct secrets **out,
                  struct err *e);
 void secrets_close(struct secrets **);
+/* For root, before it becomes the user whose secrets they are: makes a missing
+ * key file (where secrets_open() would) and gives it to that user, who may not
+ * write beside the configuration. E_DENIED: the key or the file of secrets is
+ * somebody else's; it says what to do. */
+int secrets_give(const char *key_file, const char *file, const char *user,
+                 long uid, long gid, struct err *e);
 
 /* Copies the value out (the caller clears). E_MISSING when there is none. */
 int secrets_get(struct secrets *, const char *name, struct secret *out,

@@ -76,6 +76,22 @@ make_text(struct buf *text, const char *name, const struct settings_pair *p,
     return 0;
 }
 
+/* The first file that root makes in the service's directory is the service's,
+ * which has to read it. */
+static int
+give_to_directory(const char *path, struct err *e)
+{
+    char *dir = file_dir(path);
+    struct stat st;
+    int ret = 0;
+
+    if (geteuid() == 0 && stat(dir, &st) == 0 && st.st_uid != 0 &&
+        chown(path, st.st_uid, st.st_gid))
+        ret = err_errno(e, E_DENIED, errno, "owner of %s", path);
+    free(dir);
+    return ret;
+}
+
 /* Mode and owner of the old file go to the new one, which takes its place in
  * one rename. */
 static int
@@ -86,6 +102,8 @@ replace(const char *path, struct slice text, const struct stat *old,
     int ret = file_write(next, text, old ? old->st_mode & 0777 : 0600, true,
                          e);
 
+    if (ret == 0 && !old)
+        ret = give_to_directory(next, e);
     if (ret == 0 && old && chmod(next, old->st_mode & 0777)) /* not umask's */
         ret = err_errno(e, E_DENIED, errno, "mode of %s", next);
     if (ret == 0 && old &&

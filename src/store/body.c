@@ -13,13 +13,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "loop/worker.h"
 #include "store/private.h"
 
-static char *
-body_path(struct store *s, int64_t id)
+/* Neighbours share a directory: what comes together is flushed with it once. */
+char *
+store_body_path(const struct store *s, int64_t id)
 {
-    return xasprintf("%s/body/%02x/%lld", s->dir, (unsigned)(id & 0xff),
+    return xasprintf("%s/body/%02x/%lld", s->dir, (unsigned)(id >> 8 & 0xff),
                      (long long)id);
 }
 
@@ -46,16 +48,25 @@ static int
 body_file(const char *path, struct slice raw, unsigned char digest[32],
           struct err *e)
 {
-    char *dir = file_dir(path);
+    struct err first;
     unsigned n;
-    int rc = -1;
+    char *dir;
+    int rc;
 
     if (EVP_Digest(raw.p, raw.n, digest, &n, EVP_sha256(), NULL) != 1)
-        err_set(e, E_CRYPTO, "digest failed");
-    else if (file_mkdirs(dir, e) == 0)
-        rc = file_write(path, raw, 0600, false, e);
-    free(dir);
-    return rc;
+        return err_set(e, E_CRYPTO, "digest failed");
+    rc = file_write(path, raw, 0600, false, &first);
+    if (rc && first.code != E_MISSING) {
+        if (e)
+            *e = first;
+        return -1;
+    }
+    if (rc) { /* the first one in its directory */
+        dir = file_dir(path);
+        rc = file_mkdirs(dir, e) || file_write(path, raw, 0600, false, e);
+        free(dir);
+    }
+    return rc ? -1 : 0;
 }
 
 /* The file and its row go, unless another message (a copy) has it. */
@@ -69,29 +80,40 @@ body_release(struct store *s, int64_t body, struct err *e)
         return -1;
     if (others)
         return 0;
-    store_file_doom(s, body_path(s, body));
+    store_file_doom(s, store_body_path(s, body));
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", body);
 }
 
+/* Why bytes are put in the place of others, or not. */
+enum body_how {
+    BODY_FIRST,   /* those that are there stay, but for a stand-in */
+    BODY_REPLACE,
+    BODY_STANDIN, /* only where there are none */
+};
+
 static int
 body_attach(struct store *s, int64_t message, int64_t body,
-            const unsigned char *digest, bool replace, struct err *e)
+            const unsigned char *digest, enum body_how how, struct err *e)
 {
     struct store_change c = {.kind = STORE_BODY_ARRIVED, .message = message};
     struct arena *a = arena_new();
     struct store_row_message r;
     int rc = store_message_load(s, message, a, &r, e);
 
-    if (rc == 0 && r.body_id && !replace) {
+    if (rc == 0 && r.body_id && how != BODY_REPLACE &&
+        (how == BODY_STANDIN || r.m.body != STORE_BODY_STANDIN)) {
         rc = 1; /* the first bytes stay */
     } else if (rc == 0) {
         rc = db_run(s->db, e,
                     "UPDATE body SET ready = 1, digest = ? WHERE id = ?",
                     "bi", slice_make(digest, 32), body) ||
              db_run(s->db, e,
-                    "UPDATE message SET body = ?, body_state = ?"
-                    " WHERE id = ?",
-                    "iii", body, (int64_t)STORE_BODY_PRESENT, message);
+                    "UPDATE message SET body = ?, body_after = ?,"
+                    " body_state = ? WHERE id = ?",
+                    "iiii", body, now_unix() + 86400,
+                    (int64_t)(how == BODY_STANDIN ? STORE_BODY_STANDIN
+                                                  : STORE_BODY_PRESENT),
+                    message);
         if (rc == 0 && r.body_id)
             rc = body_release(s, r.body_id, e) ||
                  store_message_renew(s, message, e);
@@ -107,19 +129,19 @@ body_attach(struct store *s, int64_t message, int64_t body,
 /* The loop's half: commits, or removes what was written. */
 static int
 body_commit(struct store *s, int64_t message, int64_t body,
-            const unsigned char *digest, bool replace, struct err *e)
+            const unsigned char *digest, enum body_how how, struct err *e)
 {
     struct err local = {0};
     int rc;
 
     if (store_begin(s, e))
         return -1;
-    rc = body_attach(s, message, body, digest, replace, &local);
+    rc = body_attach(s, message, body, digest, how, &local);
     if (rc == 1) {
-        store_file_doom(s, body_path(s, body));
+        store_file_doom(s, store_body_path(s, body));
         rc = db_run(s->db, &local, "DELETE FROM body WHERE id = ?", "i", body);
     } else if (rc == 0) {
-        store_file_dirty(s, body_path(s, body));
+        store_file_dirty(s, store_body_path(s, body));
     }
     if (rc) {
         store_rollback(s);
@@ -133,7 +155,7 @@ body_commit(struct store *s, int64_t message, int64_t body,
 static void
 body_forget(struct store *s, int64_t body)
 {
-    char *path = body_path(s, body);
+    char *path = store_body_path(s, body);
 
     file_remove(path, NULL);
     free(path);
@@ -151,11 +173,11 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
 
     if (body_reserve(s, raw.n, &body, e))
         return -1;
-    path = body_path(s, body);
+    path = store_body_path(s, body);
     rc = body_file(path, raw, digest, e);
     free(path);
     if (rc == 0)
-        rc = body_commit(s, message, body, digest, false, e);
+        rc = body_commit(s, message, body, digest, BODY_FIRST, e);
     if (rc)
         body_forget(s, body);
     return rc;
@@ -169,7 +191,7 @@ struct save_job {
     int64_t message, body;
     char *path, *raw;
     size_t len;
-    bool replace;
+    enum body_how how;
     unsigned char digest[32];
 };
 
@@ -195,7 +217,7 @@ save_done(struct worker_job *job, bool wanted)
         worker_job_fail(job, &job->err);
     } else if (job->err.code != E_CANCELED) {
         if (!job->err.code)
-            body_commit(s, j->message, j->body, j->digest, j->replace,
+            body_commit(s, j->message, j->body, j->digest, j->how,
                         &job->err);
         if (job->err.code) {
             worker_job_fail(job, &job->err);
@@ -208,9 +230,9 @@ save_done(struct worker_job *job, bool wanted)
     free(j);
 }
 
-struct op *
-store_body_save(struct store *s, int64_t message, struct buf *raw,
-                bool replace, op_done_fn *done, void *arg)
+static struct op *
+body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
+          op_done_fn *done, void *arg)
 {
     struct save_job *j = xcalloc(1, sizeof *j);
     struct err e;
@@ -223,10 +245,25 @@ store_body_save(struct store *s, int64_t message, struct buf *raw,
     j->job.done = save_done;
     store_tie(s, &j->tie);
     j->message = message;
-    j->replace = replace;
-    j->path = body_path(s, j->body);
+    j->how = how;
+    j->path = store_body_path(s, j->body);
     j->raw = buf_take(raw, &j->len);
     return worker_run(s->disk, &j->job, done, arg);
+}
+
+struct op *
+store_body_save(struct store *s, int64_t message, struct buf *raw,
+                bool replace, op_done_fn *done, void *arg)
+{
+    return body_save(s, message, raw, replace ? BODY_REPLACE : BODY_FIRST,
+                     done, arg);
+}
+
+struct op *
+store_body_standin(struct store *s, int64_t message, struct buf *raw,
+                   op_done_fn *done, void *arg)
+{
+    return body_save(s, message, raw, BODY_STANDIN, done, arg);
 }
 
 /* ---- loading ---- */
@@ -293,7 +330,7 @@ store_body_read(struct store *s, int64_t message, struct buf *out,
 
     if (body_of(s, message, &body, &size, e))
         return -1;
-    path = body_path(s, body);
+    path = store_body_path(s, body);
     rc = file_read(path, out, e);
     free(path);
     if (rc == 0 && out->len - before != size) {
@@ -404,7 +441,7 @@ store_body_load(struct store *s, int64_t message, struct buf *out,
     j = xcalloc(1, sizeof *j);
     j->body = body;
     j->size = size;
-    return load_start(s, j, body_path(s, body), out, done, arg);
+    return load_start(s, j, store_body_path(s, body), out, done, arg);
 }
 
 int
@@ -416,8 +453,10 @@ store_body_failed(struct store *s, int64_t message, int *tries_out,
     if (store_begin(s, e))
         return -1;
     if (db_run(s->db, e,
-               "UPDATE message SET body_tries = body_tries + 1 WHERE id = ?",
-               "i", message) ||
+               "UPDATE message SET body_tries = body_tries + 1, body_after ="
+               " ?1 + CASE body_state WHEN 2 THEN 86400 ELSE ?2 END"
+               " WHERE id = ?3 AND body_after <= ?1",
+               "iii", now_unix(), (int64_t)STORE_BODY_PAUSE, message) ||
         db_int(s->db, e, &n, "SELECT body_tries FROM message WHERE id = ?",
                "i", message) < 0) {
         store_rollback(s);

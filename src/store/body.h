@@ -25,9 +25,19 @@ int store_body_write(struct store *, int64_t message, struct slice raw,
                      struct err *e);
 int store_body_read(struct store *, int64_t message, struct buf *out,
                     struct err *e);
-/* The server refused this one (tries are counted). */
+/* The server refused this one. Counted once in STORE_BODY_PAUSE seconds, so
+ * that who asks often does not shorten the time that the server gets; a
+ * stand-in is asked for again a day later. */
+#define STORE_BODY_PAUSE 30
+#define STORE_BODY_TRIES 3
 int store_body_failed(struct store *, int64_t message, int *tries_out,
                       struct err *e);
+/* What is shown in its place, made by the caller, when it was refused
+ * STORE_BODY_TRIES times. A true body that comes later takes its place, and
+ * the message gets a new UID in the same commit. Nothing happens to a message
+ * that has a body. Takes the bytes away from `raw`. */
+struct op *store_body_standin(struct store *, int64_t message, struct buf *raw,
+                              op_done_fn *done, void *arg);
 
 /* What the view of a message looked like when it was first told; for one UID
  * it never changes. Text that came from inside an encrypted message is kept

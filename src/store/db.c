@@ -56,6 +56,13 @@ db_open(const char *path, struct db **out, struct err *e)
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, 2000);
+    /* Nobody else opens it while we run (store_lock() sees to that). Said
+     * before the first access, SQLite then takes its locks once, not around
+     * each statement, and keeps the index of the WAL in memory, without -shm. */
+    if (db_exec(db, "PRAGMA locking_mode = EXCLUSIVE", e)) {
+        db_close(&db);
+        return -1;
+    }
     /* Else each bound value that might choose a partial index compiles its
      * statement anew; our queries name the condition of the index. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);

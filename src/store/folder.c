@@ -371,13 +371,34 @@ folder_insert(struct store *s, const struct store_folder_news *n,
     return 0;
 }
 
+/* The server has it under another id: its key is worth nothing, its folders
+ * below are known by the new id, and its items are recognised in a relist. */
+static int
+folder_reborn(struct store *s, int64_t id, const char *old, const char *new,
+              struct err *e)
+{
+    if (!*old || strcmp(old, new) == 0)
+        return 0;
+    if (db_run(s->db, e,
+               "UPDATE folder SET parent_server = ? WHERE parent_server = ?",
+               "ss", new, old))
+        return -1;
+    s->folders_stale = true;
+    return store_folder_reset(s, id, e);
+}
+
 static int
 folder_put(struct store *s, const struct store_folder_news *n, int64_t *id_out,
            struct err *e)
 {
+    const struct store_folder *f;
+    char *old = NULL;
+    /* An id that now means a folder of another kind was given anew. */
     int rc = db_int(s->db, e, id_out,
-                    "SELECT id FROM folder WHERE server_id = ?", "s",
-                    n->server_id);
+                    "SELECT id FROM folder WHERE server_id = ?1 AND"
+                    " (type = ?2 OR (type NOT IN (2, 3, 4, 5) AND"
+                    " ?2 NOT IN (2, 3, 4, 5)))",
+                    "si", n->server_id, (int64_t)n->type);
 
     /* Listed anew under another id: the one of the same place and name that
      * the server did not confirm is it. */
@@ -388,17 +409,21 @@ folder_put(struct store *s, const struct store_folder_news *n, int64_t *id_out,
                     "ssi", n->parent_server_id, n->name, (int64_t)n->type);
     if (rc < 0)
         return -1;
-    if (rc == 0)
+    if (rc == 0) {
         rc = folder_insert(s, n, id_out, e);
-    else
+    } else {
+        f = store_folder_get(s, *id_out);
+        old = xstrdup(f ? f->server_id : "");
         rc = db_run(s->db, e,
                     "UPDATE folder SET server_id = ?, parent_server = ?,"
-                    " name = ?, type = ?, confirmed = 1,"
-                    " key = CASE WHEN server_id = ? THEN key ELSE '0' END"
-                    " WHERE id = ?",
-                    "sssisi", n->server_id, n->parent_server_id, n->name,
-                    (int64_t)n->type, n->server_id, *id_out);
+                    " name = ?, type = ?, confirmed = 1 WHERE id = ?",
+                    "sssii", n->server_id, n->parent_server_id, n->name,
+                    (int64_t)n->type, *id_out);
+    }
     folder_changed(s, *id_out, false);
+    if (rc == 0 && old)
+        rc = folder_reborn(s, *id_out, old, n->server_id, e);
+    free(old);
     return rc;
 }
 
@@ -420,6 +445,23 @@ store_folder_put(struct store *s, const struct store_folder_news *n,
     return 0;
 }
 
+/* A message that was to move into the folder is still where it was on the
+ * server: it comes back there, as after any refusal. */
+static int
+folder_expel(struct store *s, int64_t id, const struct store_row_message *r,
+             struct arena *a, struct err *e)
+{
+    /* A copy elsewhere that waits for its item loses only that. */
+    if (r->heir && r->m.folder && r->m.folder != id)
+        return store_copy_stay(s, r->m.id, a, e);
+    if (r->m.collection && r->m.collection != id && *r->m.server_id &&
+        store_folder_get(s, r->m.collection))
+        return store_message_return(s, r->m.id, r->m.collection, e);
+    return store_message_leave(s, &r->m, e) || store_message_erase(s, r, e)
+               ? -1
+               : 0;
+}
+
 /* All in it that is only on this folder's server place, or shown in it. */
 static int
 folder_empty(struct store *s, int64_t id, struct err *e)
@@ -436,7 +478,7 @@ folder_empty(struct store *s, int64_t id, struct err *e)
 
         arena_reset(a);
         if (store_message_load(s, message, a, &r, e) ||
-            store_message_leave(s, &r.m, e) || store_message_erase(s, &r, e)) {
+            folder_expel(s, id, &r, a, e)) {
             rc = -1;
             break;
         }

@@ -123,6 +123,7 @@ store_journal_collection(struct store *s, int64_t *collection, int64_t *wait,
         "SELECT m.collection, min(j.next_try) FROM journal j CROSS"
         " JOIN message m ON m.id = j.message CROSS JOIN folder f ON"
         " f.id = m.collection WHERE m.server_id <> '' AND f.state = ?"
+        " AND f.key <> '0'"
         " GROUP BY m.collection ORDER BY 2 LIMIT 1",
         "i", (int64_t)STORE_FOLDER_READY);
     int rc = q ? db_step(s->db, q, e) : -1;
@@ -187,10 +188,14 @@ row_close(struct store *s, int64_t row, const struct opened *o, struct err *e)
 {
     if (o->version == o->sent)
         return db_run(s->db, e, "DELETE FROM journal WHERE id = ?", "i", row);
+    /* The server has an earlier value, which is not the one that we know of
+     * it: a row of a flag must stay until a later one has arrived, also when
+     * the client returns to what we think is there. */
     return db_run(s->db, e,
-                  "UPDATE journal SET sent = 0, tries = 0, next_try = 0"
+                  "UPDATE journal SET sent = ?, tries = 0, next_try = 0"
                   " WHERE id = ?",
-                  "i", row);
+                  "ii", (int64_t)(o->field == STORE_FIELD_PLACE ? 0 : -1),
+                  row);
 }
 
 /* The server has the value that the message shows now (flags); what was
@@ -320,6 +325,8 @@ place_refused(struct store *s, const struct opened *o, struct arena *a,
 
     if (store_message_load(s, o->message, a, &r, e))
         return -1;
+    if (r.heir && r.m.folder)
+        return store_copy_refused(s, &r, a, e);
     return store_message_return(s, o->message, r.m.collection, e);
 }
 

@@ -3,7 +3,9 @@ libsp_store_a_SOURCES = \
 	src/store/body.c src/store/body.h \
 	src/store/certificate.c src/store/certificate.h \
 	src/store/cipher.c \
+	src/store/copy.c \
 	src/store/db.c src/store/db.h \
+	src/store/flush.c \
 	src/store/folder.c src/store/folder.h \
 	src/store/journal.c src/store/journal.h \
 	src/store/message.c src/store/message.h \
@@ -18,6 +20,12 @@ check_PROGRAMS += tests/unit/test_store
 TESTS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
+	libsp_base.a $(SYS_2)
+
+check_PROGRAMS += tests/unit/test_store_copy
+TESTS += tests/unit/test_store_copy
+tests_unit_test_store_copy_SOURCES = tests/unit/test_store_copy.c
+tests_unit_test_store_copy_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
 	libsp_base.a $(SYS_2)
 
 check_PROGRAMS += tests/fuzz/fuzz_store_cipher

@@ -112,6 +112,7 @@ store_message_read(sqlite3_stmt *q, struct arena *a,
     r->server_keywords = db_text(q, 22, a);
     r->body_id = sqlite3_column_int64(q, 23);
     r->adrift = sqlite3_column_int64(q, 24);
+    r->heir = sqlite3_column_int(q, 25);
 }
 
 static int
@@ -279,15 +280,26 @@ int
 store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
                       struct err *e)
 {
+    static const char *const standins =
+        "SELECT id FROM message WHERE body_state = 2 AND body_after <= ?"
+        " AND server_id <> '' AND uid IS NOT NULL LIMIT ?";
     sqlite3_stmt *q = db_query(
         s->db, e,
-        "SELECT id FROM message WHERE body_state = 0 AND body_tries < 3"
+        "SELECT id FROM message WHERE body_state = 0 AND body_after <= ?"
         " AND server_id <> '' AND uid IS NOT NULL"
         " ORDER BY received DESC LIMIT ?",
-        "i", (int64_t)max);
+        "ii", now_unix(), (int64_t)max);
     int rc;
 
     *n = 0;
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1)
+        ids[(*n)++] = sqlite3_column_int64(q, 0);
+    if (rc || *n)
+        return rc;
+    /* Nothing else to do: perhaps a true one can be had by now. */
+    q = db_query(s->db, e, standins, "ii", now_unix(), (int64_t)max);
     if (!q)
         return -1;
     while ((rc = db_step(s->db, q, e)) == 1)
@@ -363,8 +375,9 @@ store_message_enter(struct store *s, int64_t id, int64_t folder,
     c.modseq = store_modseq_next(s);
     if (store_folder_uid(s, folder, uid_out, e) ||
         db_run(s->db, e,
-               "UPDATE message SET folder = ?, uid = ?, modseq = ?, flags = ?,"
-               " saved = ? WHERE id = ?",
+               "UPDATE message SET folder = ?1, uid = ?2, modseq = ?3,"
+               " flags = ?4, saved = ?5, heir = heir AND collection <> ?1"
+               " WHERE id = ?6",
                "iiiiii", folder, (int64_t)*uid_out, (int64_t)c.modseq,
                (int64_t)flags, now_unix(), id))
         return -1;
@@ -391,9 +404,7 @@ store_message_erase(struct store *s, const struct store_row_message *r,
         return -1;
     if (others)
         return 0;
-    store_file_doom(s, xasprintf("%s/body/%02x/%lld", s->dir,
-                                 (unsigned)(r->body_id & 0xff),
-                                 (long long)r->body_id));
+    store_file_doom(s, store_body_path(s, r->body_id));
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", r->body_id);
 }
 
@@ -423,20 +434,20 @@ store_message_show(struct store *s, const struct store_message *m,
 
 /* ---- what clients do ---- */
 
-static bool
-has_place(const struct store_message *m)
+bool
+store_message_is_remote(const struct store_row_message *r)
 {
-    return m->collection && *m->server_id;
+    return r->m.collection != 0;
 }
 
-static int
-edit_journal(struct store *s, const struct store_row_message *r,
-             unsigned flags, const char *keywords, struct err *e)
+int
+store_message_differs(struct store *s, const struct store_row_message *r,
+                      unsigned flags, const char *keywords, struct err *e)
 {
     char *shared;
     int rc;
 
-    if (!has_place(&r->m) && !r->adrift)
+    if (!store_message_is_remote(r))
         return 0;
     shared = store_keywords_part(keywords, false);
     rc = store_journal_note(s, r->m.id, STORE_FIELD_SEEN,
@@ -476,7 +487,7 @@ edit_flags(struct store *s, int64_t id, const struct store_flag_edit *edit,
         break;
     }
     rc = store_message_show(s, &r.m, flags, words, e) ||
-         edit_journal(s, &r, flags, words, e);
+         store_message_differs(s, &r, flags, words, e);
     free(words);
     return rc ? -1 : 0;
 }
@@ -510,7 +521,7 @@ message_move(struct store *s, int64_t id, int64_t folder, struct arena *a,
         store_message_leave(s, &r.m, e) ||
         store_message_enter(s, id, folder, r.m.flags & ~STORE_DELETED, uid, e))
         return -1;
-    if (!has_place(&r.m) && !r.adrift)
+    if (!store_message_is_remote(&r))
         return 0;
     return store_journal_note(s, id, STORE_FIELD_PLACE,
                               r.m.collection != folder, e);
@@ -545,11 +556,19 @@ static int
 message_expunge(struct store *s, int64_t id, struct arena *a, struct err *e)
 {
     struct store_row_message r;
+    int64_t heir;
+    int rc;
 
     if (store_message_load(s, id, a, &r, e) || store_message_leave(s, &r.m, e))
         return -1;
-    if (!has_place(&r.m) && !r.adrift)
+    if (!store_message_is_remote(&r))
         return store_message_erase(s, &r, e);
+    rc = store_copy_heir(s, &r, &heir, e);
+    if (rc)
+        return rc < 0 || store_copy_hand_over(s, &r, heir, a, e) ||
+                       store_message_erase(s, &r, e)
+                   ? -1
+                   : 0;
     if (db_run(s->db, e,
                "UPDATE message SET folder = 0, uid = NULL WHERE id = ?", "i",
                id))
@@ -573,16 +592,4 @@ store_message_expunge(struct store *s, int64_t id, struct err *e)
         return -1;
     }
     return store_commit(s, e);
-}
-
-int
-store_message_copy(struct store *s, int64_t id, int64_t folder,
-                   uint32_t *uid_out, struct err *e)
-{
-    (void)s;
-    (void)id;
-    (void)folder;
-    (void)uid_out;
-    return err_set(e, E_REMOTE, "copying messages is not built yet; the server "
-                                "has no copy, so moving is what can be done");
 }

@@ -99,7 +99,9 @@ int store_snapshot_load(struct store *, int64_t folder,
                         struct store_snapshot *out, struct err *e);
 void store_snapshot_clear(struct store_snapshot *);
 
-/* Messages whose body is missing, newest first, at most `max` ids. */
+/* Messages whose body is missing and may be asked for now, newest first, at
+ * most `max` ids; when there are none, those with a stand-in whose day is
+ * over. */
 int store_message_missing(struct store *, size_t max, int64_t *ids_out,
                           size_t *n_out, struct err *e);
 /* How many a client can see whose body is missing; cheap. */
@@ -133,11 +135,24 @@ int store_message_edit_flags(struct store *, int64_t id,
 int store_message_move(struct store *, int64_t id, int64_t folder,
                        uint32_t *uid_out, struct err *e);
 /* Out of the view for good: Sync Delete by the journal; without a server
- * place it is gone at once. */
+ * place it is gone at once. Where others of its family are left, the oldest
+ * of them outside the trash takes the item over (SPEC section 6, COPY), by
+ * MoveItems if its folder differs. */
 int store_message_expunge(struct store *, int64_t id, struct err *e);
-/* A local entry of the same bytes with its own flags (body must be here). */
+/* A local entry of the same bytes with its own flags, $LocalOnly among them,
+ * of the same family. E_RETRY when the body is not here. (copy.c) */
 int store_message_copy(struct store *, int64_t id, int64_t folder,
                        uint32_t *uid_out, struct err *e);
+/* Is it one of several entries of a family that clients see? 1, 0, -1. */
+int store_message_has_copies(struct store *, int64_t id, struct err *e);
+/* Entries that no server has, oldest first, at most `max`; *total_out counts
+ * them all. */
+struct store_local {
+    int64_t id, folder;
+    uint32_t uid;
+};
+int store_message_local(struct store *, struct store_local *out, size_t max,
+                        size_t *n_out, uint64_t *total_out, struct err *e);
 
 /* ---- what the server says (sync -> store) ---- */
 

@@ -63,6 +63,8 @@ struct store {
     struct op *flush;    /* under way */
     struct loop_task flush_soon;
     struct loop_timer flush_retry;
+    bool urgent;         /* among the committed is more than bodies */
+    int64_t flushed_ms;  /* when the last flush ended */
     bool reserve_given;
 };
 
@@ -71,15 +73,32 @@ struct store {
 /* The modseq of the open transaction. */
 uint64_t store_modseq_next(struct store *);
 void store_change_note(struct store *, const struct store_change *);
-/* Must be flushed before anyone is told. Takes the path. */
-void store_file_dirty(struct store *, char *path_take);
-/* Unlinked after the commit. Takes the path. */
-void store_file_doom(struct store *, char *path_take);
 void store_tie(struct store *, struct store_tie *);
 void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
+
+/* The reserve is made again when there is room for it. */
+void store_reserve_back(struct store *);
+
+/* ---- flush.c ---- */
+
+/* Must be flushed before anyone is told. Takes the path. */
+void store_file_dirty(struct store *, char *path_take);
+/* Unlinked after the commit. Takes the path. */
+void store_file_doom(struct store *, char *path_take);
+void store_paths_free(char ***paths, size_t *n);
+/* After a commit: at once, or together with what comes soon. */
+void store_flush_plan(struct store *);
+/* The flush itself, as a task of the loop; arg: the store. */
+void store_flush_now(void *arg);
+/* Ends all who wait in this list; err NULL: it is on the disk. */
+void store_waiters_end(struct list *waiters, const struct err *err);
+
+/* ---- body.c ---- */
+
+char *store_body_path(const struct store *, int64_t body);
 
 /* ---- schema.c ---- */
 
@@ -102,13 +121,14 @@ int store_folder_save(struct store *, const struct store_folder *,
 #define MESSAGE_COLUMNS                                                       \
     "id,folder,uid,modseq,flags,keywords,received,saved,collection,"          \
     "server_id,sfrom,sto,scc,subject,class,size,verb,body_state,body_tries,"  \
-    "family,server_seen,server_flagged,server_keywords,body,adrift"
+    "family,server_seen,server_flagged,server_keywords,body,adrift,heir"
 /* The columns, read. */
 struct store_row_message {
     struct store_message m;
     bool server_seen, server_flagged;
     const char *server_keywords;
     int64_t body_id, adrift;
+    bool heir; /* took its item over, which has not come to its folder yet */
 };
 void store_message_read(sqlite3_stmt *, struct arena *,
                         struct store_row_message *out);
@@ -126,6 +146,31 @@ int store_message_erase(struct store *, const struct store_row_message *,
 /* Flags and keywords as they are shown now. */
 int store_message_show(struct store *, const struct store_message *,
                        unsigned flags, const char *keywords, struct err *e);
+
+/* It has an item on the server, perhaps one whose id is not known. */
+bool store_message_is_remote(const struct store_row_message *);
+/* Journal rows for what differs between these and the server's. */
+int store_message_differs(struct store *, const struct store_row_message *,
+                          unsigned flags, const char *keywords, struct err *e);
+
+/* ---- copy.c ---- */
+
+/* The entry that takes the item of this one over: the oldest other one of its
+ * family outside the trash, else the oldest. 1, 0 none, -1. */
+int store_copy_heir(struct store *, const struct store_row_message *,
+                    int64_t *id_out, struct err *e);
+/* The server place and the open journal rows go to another entry, whose flags
+ * and folder are what is wanted from now on. */
+int store_copy_hand_over(struct store *, const struct store_row_message *from,
+                         int64_t to, struct arena *, struct err *e);
+/* The item is gone, or stays where it was: the entry is local again. */
+int store_copy_stay(struct store *, int64_t id, struct arena *, struct err *e);
+/* The move of a takeover was refused: the item gets an entry of its own where
+ * it is, and the heir is local again. */
+int store_copy_refused(struct store *, const struct store_row_message *heir,
+                       struct arena *, struct err *e);
+/* Two entries were one item all the time: their families are one. */
+int store_copy_join(struct store *, int64_t id, int64_t other, struct err *e);
 
 /* ---- journal.c ---- */
 

@@ -220,6 +220,7 @@ folder_number(struct store *s, int64_t folder, struct err *e)
         return -1;
     f->uidnext += (uint32_t)n;
     f->state = STORE_FOLDER_READY;
+    f->resets = 0;
     f->modseq = store_modseq_next(s);
     store_change_note(s, &c);
     return store_folder_save(s, f, e);
@@ -280,9 +281,12 @@ message_gone(struct store *s, int64_t id, struct arena *a, struct err *e)
 {
     struct store_row_message r;
 
-    return store_message_load(s, id, a, &r, e) ||
-                   store_message_leave(s, &r.m, e) ||
-                   store_message_erase(s, &r, e)
+    if (store_message_load(s, id, a, &r, e))
+        return -1;
+    /* A copy whose item never came to it: what was copied stays. */
+    if (r.heir && r.m.folder)
+        return store_copy_stay(s, id, a, e);
+    return store_message_leave(s, &r.m, e) || store_message_erase(s, &r, e)
                ? -1
                : 0;
 }
@@ -307,8 +311,9 @@ message_bind(struct store *s, int64_t id, int64_t collection,
                         " AND server_id = ? AND server_id <> ''",
                         "is", collection, server_id);
 
-        if (rc < 0 ||
-            (rc && other != id && message_gone(s, other, a, e)))
+        if (rc < 0 || (rc && other != id &&
+                       (store_copy_join(s, id, other, e) ||
+                        message_gone(s, other, a, e))))
             return -1;
     }
     if (store_message_load(s, id, a, &r, e) ||
@@ -321,9 +326,14 @@ message_bind(struct store *s, int64_t id, int64_t collection,
     if (!collection)
         return store_journal_drop(s, id, e);
     if (r.m.folder == collection)
-        return db_run(s->db, e,
-                      "DELETE FROM journal WHERE message = ? AND field = ?",
-                      "ii", id, (int64_t)STORE_FIELD_PLACE);
+        return db_run(s->db, e, "UPDATE message SET heir = 0 WHERE id = ?",
+                      "i", id) ||
+                       db_run(s->db, e,
+                              "DELETE FROM journal WHERE message = ?"
+                              " AND field = ?",
+                              "ii", id, (int64_t)STORE_FIELD_PLACE)
+                   ? -1
+                   : 0;
     return 0;
 }
 

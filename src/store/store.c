@@ -24,9 +24,6 @@
 #include "store/private.h"
 
 #define RESERVE_BYTES (16 << 20)
-#define FLUSH_RETRY_MS 1000
-
-static void on_flush_soon(void *arg);
 
 /* ---- opening ---- */
 
@@ -66,8 +63,8 @@ reserve_make(struct store *s)
 }
 
 /* Made again when there is room for it and as much for the work. */
-static void
-reserve_back(struct store *s)
+void
+store_reserve_back(struct store *s)
 {
     struct statvfs v;
 
@@ -147,8 +144,7 @@ bodies_clean(struct store *s, struct err *e)
         return -1;
     while ((rc = db_step(s->db, q, e)) == 1) {
         int64_t id = sqlite3_column_int64(q, 0);
-        char *path = xasprintf("%s/body/%02x/%lld", s->dir,
-                               (unsigned)(id & 0xff), (long long)id);
+        char *path = store_body_path(s, id);
 
         file_unlink_all(path);
         free(path);
@@ -198,8 +194,8 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
         secret_copy(&s->key, c->data_key);
     list_init(&s->ties);
     list_init(&s->waiters);
-    loop_task_init(&s->flush_soon, on_flush_soon, s);
-    loop_timer_init(&s->flush_retry, on_flush_soon, s);
+    loop_task_init(&s->flush_soon, store_flush_now, s);
+    loop_timer_init(&s->flush_retry, store_flush_now, s);
     if (store_files(s, e)) {
         err_add(e, "%s", c->dir);
         store_close(&s);
@@ -225,29 +221,6 @@ store_untie(struct store_tie *tie)
     tie->store = NULL;
 }
 
-static void
-paths_free(char ***paths, size_t *n)
-{
-    for (size_t i = 0; i < *n; i++)
-        free((*paths)[i]);
-    free(*paths);
-    *paths = NULL;
-    *n = 0;
-}
-
-static void
-waiters_end(struct list *waiters, const struct err *err)
-{
-    while (!list_is_empty(waiters)) {
-        struct store_waiter *w =
-            LIST_OBJECT(waiters->next, struct store_waiter, node);
-
-        list_remove(&w->node);
-        op_finish(&w->op, err);
-        free(w);
-    }
-}
-
 void
 store_close(struct store **sp)
 {
@@ -260,15 +233,15 @@ store_close(struct store **sp)
     while (!list_is_empty(&s->ties)) /* they come back and find it closed */
         store_untie(LIST_OBJECT(s->ties.next, struct store_tie, node));
     op_cancel(&s->flush);
-    waiters_end(&s->waiters, &e);
+    store_waiters_end(&s->waiters, &e);
     loop_task_cancel(&s->flush_soon);
     loop_timer_clear(&s->flush_retry);
     store_folders_clear(s);
     db_close(&s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
-    paths_free(&s->dirty, &s->ndirty);
-    paths_free(&s->doomed, &s->ndoomed);
+    store_paths_free(&s->dirty, &s->ndirty);
+    store_paths_free(&s->doomed, &s->ndoomed);
     free(s->changes);
     free(s->committed);
     secret_clear(&s->key);
@@ -297,6 +270,8 @@ store_begin(struct store *s, struct err *e)
 static void
 changes_commit(struct store *s)
 {
+    for (size_t i = 0; i < s->nchanges; i++)
+        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED;
     if (s->ncommitted + s->nchanges > s->committed_cap) {
         s->committed_cap = (s->ncommitted + s->nchanges) * 2;
         s->committed = xrealloc(s->committed,
@@ -317,7 +292,7 @@ transaction_undo(struct store *s)
     if (s->modseq_taken)
         s->modseq--;
     s->folders_stale = true;
-    paths_free(&s->doomed, &s->ndoomed);
+    store_paths_free(&s->doomed, &s->ndoomed);
 }
 
 void
@@ -351,7 +326,7 @@ files_sync(struct store *s, struct err *e)
         if (rc)
             return -1;
     }
-    paths_free(&s->dirty, &s->ndirty);
+    store_paths_free(&s->dirty, &s->ndirty);
     return 0;
 }
 
@@ -381,11 +356,11 @@ store_commit(struct store *s, struct err *e)
     changes_commit(s);
     for (size_t i = 0; i < s->ndoomed; i++)
         file_remove(s->doomed[i], NULL);
-    paths_free(&s->doomed, &s->ndoomed);
+    store_paths_free(&s->doomed, &s->ndoomed);
     if (!s->loop) {
         s->ncommitted = 0; /* nobody watches an offline store */
     } else if (s->ncommitted) {
-        loop_task_soon(&s->flush_soon);
+        store_flush_plan(s);
     }
     return 0;
 }
@@ -436,190 +411,6 @@ store_unwatch(struct store *s, struct store_watcher *w)
             w->next = NULL;
             return;
         }
-}
-
-static void
-path_add(char ***paths, size_t *n, char *path)
-{
-    if (!(*n & (*n + 1)) || !*paths)
-        *paths = xrealloc(*paths, (*n * 2 + 2) * sizeof **paths);
-    (*paths)[(*n)++] = path;
-}
-
-void
-store_file_dirty(struct store *s, char *path)
-{
-    path_add(&s->dirty, &s->ndirty, path);
-}
-
-void
-store_file_doom(struct store *s, char *path)
-{
-    path_add(&s->doomed, &s->ndoomed, path);
-}
-
-/* ---- flush: one for all who wait ---- */
-
-struct flush_job {
-    struct worker_job job;
-    struct store *store;
-    char *wal, *bodies;
-    char **paths;
-    size_t npaths;
-    struct store_change *changes;
-    size_t nchanges;
-    struct list waiters;
-};
-
-static void
-flush_run(struct worker_job *job)
-{
-    struct flush_job *f = (struct flush_job *)job;
-    char *last_dir = NULL;
-    int rc = 0;
-
-    if (fault_point("fsync"))
-        rc = err_set(&job->err, E_RETRY, "flush: fault");
-    for (size_t i = 0; rc == 0 && i < f->npaths; i++) {
-        char *dir = file_dir(f->paths[i]);
-        struct err e;
-
-        /* A file that was removed meanwhile needs no flush. */
-        if (file_sync(f->paths[i], &e) && e.code != E_MISSING) {
-            job->err = e;
-            rc = -1;
-        }
-        if (rc == 0 && (!last_dir || strcmp(last_dir, dir) != 0))
-            rc = file_sync(dir, &job->err);
-        free(last_dir);
-        last_dir = dir;
-    }
-    free(last_dir);
-    /* the directories of bodies may be new themselves */
-    if (rc == 0 && f->npaths)
-        rc = file_sync(f->bodies, &job->err);
-    if (rc == 0) {
-        struct err e;
-
-        if (file_sync(f->wal, &e) && e.code != E_MISSING)
-            job->err = e;
-    }
-}
-
-static void
-flush_tell(struct store *s, const struct flush_job *f)
-{
-    struct store_watcher *w, *next;
-
-    if (!f->nchanges)
-        return;
-    for (w = s->watchers; w; w = next) {
-        next = w->next;
-        w->on_changes(w->arg, f->changes, f->nchanges);
-    }
-}
-
-static void
-flush_done(struct worker_job *job, bool wanted)
-{
-    struct flush_job *f = (struct flush_job *)job;
-    struct err gone;
-
-    if (wanted && !job->err.code) {
-        flush_tell(f->store, f);
-        waiters_end(&f->waiters, NULL);
-    } else if (wanted) {
-        /* Not on the disk: nobody is told, and it is tried again. */
-        struct store *s = f->store;
-
-        log_error("store", "flush of %s failed: %s", s->dir, job->err.text);
-        waiters_end(&f->waiters, &job->err);
-        for (size_t i = 0; i < f->npaths; i++)
-            store_file_dirty(s, xstrdup(f->paths[i]));
-        s->committed = xrealloc(s->committed, (s->ncommitted + f->nchanges) *
-                                                  sizeof *s->committed);
-        memmove(s->committed + f->nchanges, s->committed,
-                s->ncommitted * sizeof *s->committed);
-        memcpy(s->committed, f->changes, f->nchanges * sizeof *f->changes);
-        s->ncommitted += f->nchanges;
-        s->committed_cap = s->ncommitted;
-        loop_timer_set(&s->flush_retry, FLUSH_RETRY_MS);
-    } else {
-        err_set(&gone, E_CANCELED, "the store is closing");
-        waiters_end(&f->waiters, &gone);
-    }
-    paths_free(&f->paths, &f->npaths);
-    free(f->changes);
-    free(f->wal);
-    free(f->bodies);
-    free(f);
-}
-
-static void
-on_flushed(void *arg, const struct err *err)
-{
-    struct store *s = arg;
-
-    if (!err)
-        reserve_back(s);
-    if (!list_is_empty(&s->waiters) ||
-        (s->ncommitted && !loop_timer_is_set(&s->flush_retry)))
-        loop_task_soon(&s->flush_soon);
-}
-
-static void
-on_flush_soon(void *arg)
-{
-    struct store *s = arg;
-    struct flush_job *f;
-
-    if (s->flush || s->depth)
-        return;
-    loop_timer_stop(&s->flush_retry);
-    f = xcalloc(1, sizeof *f);
-    f->job.run = flush_run;
-    f->job.done = flush_done;
-    f->store = s;
-    f->wal = xasprintf("%s/store.db-wal", s->dir);
-    f->bodies = xasprintf("%s/body", s->dir);
-    f->paths = s->dirty;
-    f->npaths = s->ndirty;
-    s->dirty = NULL;
-    s->ndirty = 0;
-    f->changes = s->committed;
-    f->nchanges = s->ncommitted;
-    s->committed = NULL;
-    s->ncommitted = s->committed_cap = 0;
-    list_init(&f->waiters);
-    while (!list_is_empty(&s->waiters)) {
-        struct list *n = s->waiters.next;
-
-        list_remove(n);
-        list_add(&f->waiters, n);
-    }
-    op_hold(&s->flush, worker_run(s->disk, &f->job, on_flushed, s));
-}
-
-static void
-waiter_stop(void *self)
-{
-    struct store_waiter *w = self;
-
-    list_remove(&w->node);
-    op_finish(&w->op, NULL);
-    free(w);
-}
-
-struct op *
-store_flush(struct store *s, op_done_fn *done, void *arg)
-{
-    struct store_waiter *w = xcalloc(1, sizeof *w);
-    struct op *op = op_new(waiter_stop, w, done, arg);
-
-    w->op = op;
-    list_add(&s->waiters, &w->node);
-    loop_task_soon(&s->flush_soon);
-    return op;
 }
 
 /* ---- meta ---- */

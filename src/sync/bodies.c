@@ -34,17 +34,18 @@ struct bodies {
     struct arena *arena;
     struct wanted items[BATCH];
     struct eas_place places[BATCH];
-    size_t n, came, saving;
+    size_t n, came, saving, at;
     size_t saving_bytes;
     bool fetched;
     struct err err; /* of the fetch, or of the first save that failed */
     size_t *n_out;
 };
 
-static flow_step_fn bodies_fetch, bodies_count;
+static flow_step_fn bodies_fetch, bodies_refused, bodies_last;
 static flow_step_fn *const bodies_steps[] = {
-    bodies_fetch, /* one ItemOperations, and a file for each that comes */
-    bodies_count, /* those that were refused */
+    bodies_fetch,   /* one ItemOperations, and a file for each that comes */
+    bodies_refused, /* counted one by one; at the end a stand-in */
+    bodies_last,
     NULL,
 };
 
@@ -190,26 +191,52 @@ bodies_fetch(void *self)
                                                on_fetched, b));
 }
 
-/* An item that the server refuses while others come is counted. A message
- * that went meanwhile is no failure. */
+/* Where others come it is the item's fault; a server that refuses all has
+ * another trouble. */
+static bool
+is_items_fault(const struct bodies *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].came && !b->items[i].refused)
+            return true;
+    return b->n == 1 && !b->err.code;
+}
+
+/* A message that went meanwhile is no failure. */
 static enum flow_next
-bodies_count(void *self)
+bodies_refused(void *self)
 {
     struct bodies *b = self;
+    struct store *s = b->sync->store;
+    struct buf mime = BUF_INIT(1 << 20);
+    struct store_message m;
+    struct wanted *w;
     struct err e;
+    int tries;
 
-    for (size_t i = 0; i < b->n; i++) {
-        struct wanted *w = &b->items[i];
-        int tries;
+    while (b->at < b->n && (!b->items[b->at].came || !b->items[b->at].refused))
+        b->at++;
+    if (b->at == b->n || !is_items_fault(b))
+        return FLOW_NEXT;
+    w = &b->items[b->at++];
+    b->sync->bodies_wait = true;
+    if (store_body_failed(s, w->message, &tries, &e) ||
+        store_message_get(s, w->message, b->arena, &m, &e))
+        return e.code == E_MISSING ? FLOW_AGAIN : flow_fail_err(&b->flow, &e);
+    if (tries < STORE_BODY_TRIES || m.body != STORE_BODY_ABSENT)
+        return FLOW_AGAIN;
+    log_warn("sync", "account=%s message=%lld the server does not hand it out, "
+                     "a stand-in is shown",
+             b->sync->account, (long long)w->message);
+    sync_standin_make(&m, &mime);
+    return flow_wait_again(&b->flow, store_body_standin(s, w->message, &mime,
+                                                        flow_wake, &b->flow));
+}
 
-        if (!w->came || !w->refused)
-            continue;
-        if (store_body_failed(b->sync->store, w->message, &tries, &e))
-            return flow_fail_err(&b->flow, &e);
-        if (tries == 3)
-            log_warn("sync", "account=%s message=%lld the server does not "
-                             "hand it out",
-                     b->sync->account, (long long)w->message);
-    }
+static enum flow_next
+bodies_last(void *self)
+{
+    struct bodies *b = self;
+
     return b->err.code ? flow_fail_err(&b->flow, &b->err) : FLOW_NEXT;
 }

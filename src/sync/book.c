@@ -9,12 +9,14 @@
  */
 #include "sync/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "store/journal.h"
 
 /* A folder whose relist confirms less than half is listed twice; below this
@@ -23,7 +25,7 @@
 
 struct book {
     struct store *store;
-    int64_t folder;
+    int64_t folder, relist_wait;
     enum store_folder_state state;
     struct arena *arena; /* of one item */
 };
@@ -183,24 +185,82 @@ stage_apply(struct book *b, struct err *e)
     }
 }
 
+/* ---- a relist that is not believed at once ---- */
+
+/* The unix time of the first doubtful relist stands in the store. */
+static char *
+doubt_name(int64_t folder)
+{
+    return xasprintf("doubt:%lld", (long long)folder);
+}
+
+int64_t
+sync_book_doubt(struct store *store, int64_t folder, int64_t wait)
+{
+    char *name = doubt_name(folder), *text = store_meta_get(store, name);
+    int64_t since = strtoll(text, NULL, 10), left;
+
+    free(name);
+    free(text);
+    if (!since)
+        return 0;
+    left = since + wait - now_unix();
+    return left < 0 ? 0 : left > wait ? wait : left; /* clocks jump */
+}
+
+static int
+doubt_set(struct book *b, int64_t since, struct err *e)
+{
+    char *name = doubt_name(b->folder), text[24];
+    int rc;
+
+    snprintf(text, sizeof text, "%lld", (long long)since);
+    rc = store_meta_set(b->store, name, since ? text : "", e);
+    free(name);
+    return rc;
+}
+
+/* 1: it must be made again. */
+static int
+relist_doubt(struct book *b, struct err *e)
+{
+    size_t n, of;
+    char *name, *text;
+    bool first;
+
+    if (store_folder_unconfirmed(b->store, b->folder, &n, &of, e))
+        return -1;
+    if (of <= RELIST_SMALL || n * 2 <= of)
+        return 0;
+    name = doubt_name(b->folder);
+    text = store_meta_get(b->store, name);
+    first = !*text;
+    free(name);
+    free(text);
+    if (first)
+        return doubt_set(b, now_unix(), e) ? -1 : 1;
+    return sync_book_doubt(b->store, b->folder, b->relist_wait) ? 1 : 0;
+}
+
 /* The last window of a listing. */
 static int
 listing_end(struct book *b, bool *again_out, struct err *e)
 {
-    const struct store_folder *f = store_folder_get(b->store, b->folder);
-    size_t n, of;
+    int doubt;
 
     if (b->state == STORE_FOLDER_NEW || b->state == STORE_FOLDER_LISTING)
         return store_message_number(b->store, b->folder, e);
     if (b->state != STORE_FOLDER_RELISTING)
         return 0;
-    if (store_folder_unconfirmed(b->store, b->folder, &n, &of, e))
-        return -1;
-    if (f && f->resets < 2 && of > RELIST_SMALL && n * 2 > of) {
-        *again_out = true;
-        return 0;
+    doubt = relist_doubt(b, e);
+    if (doubt) {
+        *again_out = doubt > 0;
+        return doubt < 0 ? -1 : 0;
     }
-    return store_folder_finish_relist(b->store, b->folder, e);
+    return doubt_set(b, 0, e) ||
+                   store_folder_finish_relist(b->store, b->folder, e)
+               ? -1
+               : 0;
 }
 
 static int
@@ -223,7 +283,9 @@ sync_book_commit(struct store *store, int64_t folder,
                  const struct sync_book *how, bool *again_out, struct err *e)
 {
     const struct store_folder *f = store_folder_get(store, folder);
-    struct book b = {.store = store, .folder = folder};
+    struct book b = {.store = store,
+                     .folder = folder,
+                     .relist_wait = how->relist_wait};
     int rc;
 
     *again_out = false;

@@ -104,6 +104,48 @@ folder_book(struct store *s, const struct eas_folder *f, struct err *e)
     return store_folder_put(s, &news, &id, e);
 }
 
+static bool
+is_waiting(const struct eas_folder *all, const bool *done, size_t n,
+           const char *id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!done[i] && all[i].server_id && strcmp(all[i].server_id, id) == 0)
+            return true;
+    return false;
+}
+
+/* A whole list, perhaps with other ids than before: first those that are known
+ * by id, so that a new folder with an old name takes nobody's place; then the
+ * others, each after its parent, whose children are looked up by its new id. */
+static int
+whole_book(struct store *s, const struct eas_folder *all, size_t n,
+           struct err *e)
+{
+    bool *done = xcalloc(n + 1, sizeof *done);
+    bool first = true, went = true;
+    int rc = 0;
+
+    while (rc == 0 && went) {
+        went = first;
+        for (size_t i = 0; i < n && rc == 0; i++) {
+            const char *parent = all[i].parent_id ? all[i].parent_id : "0";
+
+            if (done[i] ||
+                (first ? !store_folder_by_server(s, all[i].server_id)
+                       : is_waiting(all, done, n, parent)))
+                continue;
+            rc = folder_book(s, &all[i], e);
+            done[i] = went = true;
+        }
+        first = false;
+    }
+    for (size_t i = 0; i < n && rc == 0; i++) /* those in a ring */
+        if (!done[i])
+            rc = folder_book(s, &all[i], e);
+    free(done);
+    return rc;
+}
+
 static int
 refresh_all(struct refresh *r, struct err *e)
 {
@@ -114,7 +156,9 @@ refresh_all(struct refresh *r, struct err *e)
         return -1;
     if (whole && store_folder_unconfirm_all(s, e))
         goto fail;
-    for (size_t i = 0; i < r->answer.n; i++)
+    if (whole && whole_book(s, r->answer.folders, r->answer.n, e))
+        goto fail;
+    for (size_t i = 0; i < r->answer.n && !whole; i++)
         if (folder_book(s, &r->answer.folders[i], e))
             goto fail;
     if (whole && store_folder_remove_unconfirmed(s, e))

@@ -32,10 +32,36 @@ sync_mark_later(struct sync *s, int64_t folder, int64_t ms)
     struct mark *m = sync_mark_of(s, folder);
     int64_t due = now_ms() + ms;
 
+    if (due < m->rest)
+        due = m->rest;
     if (!m->set || due < m->due)
         m->due = due;
     m->set = true;
     loop_task_soon(&s->kick);
+}
+
+void
+sync_mark_rest(struct sync *s, int64_t folder, int64_t ms)
+{
+    struct mark *m = sync_mark_of(s, folder);
+
+    m->rest = now_ms() + ms;
+    m->due = m->rest;
+    m->set = true;
+    loop_task_soon(&s->kick);
+}
+
+bool
+sync_rests(struct sync *s, int64_t folder, struct err *e)
+{
+    int64_t left = sync_mark_of(s, folder)->rest - now_ms();
+
+    if (left <= SOON_MS)
+        return false;
+    err_set(e, E_RETRY, "the folder rests for another %lld s: its listing on "
+                        "the server cannot be trusted yet",
+            (long long)(left / 1000));
+    return true;
 }
 
 void

@@ -35,12 +35,18 @@ struct sync_book {
     const char *key;  /* the new SyncKey, NULL: it stays */
     bool more;
     int64_t began;    /* now_ms() when the request went out */
+    int64_t relist_wait; /* seconds before a doubtful relist is believed */
 };
 /* The stage, the key and (at the end of a listing) the numbering, in one
  * transaction. *again_out: a relist would remove more than half of the
  * folder; nothing was removed, it must be listed a second time. */
 int sync_book_commit(struct store *, int64_t folder, const struct sync_book *,
                      bool *again_out, struct err *e);
+
+/* Seconds until the relist of this folder may be made a second time, at most
+ * `wait`; 0: now, or no relist of it was doubtful. Kept in the store, so that
+ * a restart is no short cut. */
+int64_t sync_book_doubt(struct store *, int64_t folder, int64_t wait);
 
 /* ---- keyword.c: Categories as IMAP keywords and back ---- */
 
@@ -63,6 +69,11 @@ struct op *sync_push(struct sync *, int64_t collection, op_done_fn *done,
 struct op *sync_bodies(struct sync *, size_t *n_out, op_done_fn *done,
                        void *arg);
 
+/* ---- standin.c ---- */
+
+/* The MIME that is shown for a message which the server refuses. */
+void sync_standin_make(const struct store_message *, struct buf *out);
+
 /* ---- the account's synchronisation (sync.c) ---- */
 
 #define SYNC_BACKOFF_MIN_MS ((int64_t)5000)
@@ -73,7 +84,7 @@ struct sync {
     struct store *store;
     struct eas *eas;
     int filter;
-    int64_t interval;
+    int64_t interval, relist_wait; /* seconds */
     bool started;
     struct flow round;
     struct op *ping, *bodies;
@@ -90,6 +101,8 @@ struct sync {
     struct loop_timer retry; /* after a failure */
     struct loop_timer timed;
     struct loop_timer bodies_retry;
+    struct loop_timer bodies_refused; /* to be asked for again */
+    bool bodies_wait; /* some were refused */
     struct store_watcher watcher;
     int64_t backoff;
     enum sync_state state;
@@ -119,6 +132,7 @@ struct mark {
     struct list node;
     int64_t folder, due; /* now_ms() */
     int64_t began;       /* the last pull */
+    int64_t rest;        /* nobody's look makes it due before then */
     bool set;
     unsigned quiet;      /* Ping named it and nothing was new */
     int64_t no_ping;     /* until */
@@ -131,6 +145,10 @@ struct mark *sync_mark_of(struct sync *, int64_t folder);
 void sync_mark(struct sync *, int64_t folder);
 /* Not before `ms` from now. */
 void sync_mark_later(struct sync *, int64_t folder, int64_t ms);
+/* The folder rests for `ms`, whoever asks for it. */
+void sync_mark_rest(struct sync *, int64_t folder, int64_t ms);
+/* It rests so long that nobody should wait for it; *e says so. */
+bool sync_rests(struct sync *, int64_t folder, struct err *e);
 /* The folder to pull next, or NULL. */
 struct mark *sync_mark_due(struct sync *);
 /* Sets the wake timer for the next mark that is not yet due. */

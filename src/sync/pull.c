@@ -13,9 +13,9 @@
 #include "eas/status.h"
 
 #define WINDOW 512u
-#define RELIST_WAIT_MS ((int64_t)600000)
 #define RESETS_MAX 2
-#define REST_MS ((int64_t)3600000)
+#define REST_MS ((int64_t)300000) /* the first one; each is twice as long */
+#define REST_MAX_MS ((int64_t)3600000)
 
 struct pull {
     struct op *op;
@@ -24,6 +24,7 @@ struct pull {
     int64_t folder, began;
     struct eas_sync_answer answer;
     char *key;           /* that was sent */
+    bool staging;        /* a transaction of the piece being read is open */
 };
 
 static flow_step_fn pull_prime, pull_primed, pull_ask, pull_book;
@@ -69,6 +70,30 @@ sync_pull(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
     return p->op;
 }
 
+/* The folder rests, for there is something wrong with the server's listing;
+ * `status` tells so. */
+static void
+pull_rest(struct pull *p, int64_t ms, const char *why)
+{
+    const struct store_folder *f =
+        store_folder_get(p->sync->store, p->folder);
+
+    err_set(&p->sync->error, E_REMOTE, "folder %s rests for %lld s: %s",
+            f ? f->path : "?", (long long)(ms / 1000), why);
+    log_warn("sync", "account=%s %s", p->sync->account, p->sync->error.text);
+    sync_mark_rest(p->sync, p->folder, ms);
+}
+
+static int64_t
+rest_after(int resets)
+{
+    int64_t ms = REST_MS;
+
+    for (int i = RESETS_MAX; i < resets && ms < REST_MAX_MS; i++)
+        ms *= 2;
+    return ms < REST_MAX_MS ? ms : REST_MAX_MS;
+}
+
 /* What a status of the collection asks for. FLOW_NEXT: it was good. */
 static enum flow_next
 pull_react(struct pull *p)
@@ -91,8 +116,9 @@ pull_react(struct pull *p)
             return flow_fail_err(&p->flow, &e);
         f = store_folder_get(store, p->folder);
         /* After two in a row the folder rests (SPEC section 5, Reset). */
-        if (f && f->resets > RESETS_MAX)
-            sync_mark_later(p->sync, p->folder, REST_MS);
+        if (f && f->resets >= RESETS_MAX)
+            pull_rest(p, rest_after(f->resets),
+                      "the server lost its state twice in a row");
         else
             sync_mark(p->sync, p->folder);
         return FLOW_DONE;
@@ -114,11 +140,17 @@ pull_prime(void *self)
     const struct store_folder *f =
         store_folder_get(p->sync->store, p->folder);
     struct eas_sync_ask ask = {0};
+    int64_t left;
 
     if (!f || !*f->server_id)
         return FLOW_DONE; /* went meanwhile */
     if (strcmp(f->key, "0") != 0)
         return FLOW_NEXT;
+    left = sync_book_doubt(p->sync->store, p->folder, p->sync->relist_wait);
+    if (left) {
+        sync_mark_rest(p->sync, p->folder, left * 1000);
+        return FLOW_DONE;
+    }
     ask.collection = f->server_id;
     ask.key = "0";
     ask.filter = p->sync->filter;
@@ -153,7 +185,22 @@ pull_item(void *arg, const struct eas_item *it, struct err *e)
 {
     struct pull *p = arg;
 
+    /* One commit for all that a piece of the answer brings. */
+    if (!p->staging && store_begin(p->sync->store, e))
+        return -1;
+    p->staging = true;
     return sync_book_stage(p->sync->store, p->folder, it, e);
+}
+
+static int
+pull_pause(void *arg, struct err *e)
+{
+    struct pull *p = arg;
+
+    if (!p->staging)
+        return 0;
+    p->staging = false;
+    return store_commit(p->sync->store, e);
 }
 
 static enum flow_next
@@ -181,6 +228,7 @@ pull_ask(void *self)
     ask.window = WINDOW;
     ask.filter = p->sync->filter;
     ask.on_item = pull_item;
+    ask.on_pause = pull_pause;
     ask.item_arg = p;
     return flow_wait(&p->flow, eas_sync(p->sync->eas, &ask, &p->answer,
                                         flow_wake, &p->flow));
@@ -191,7 +239,8 @@ pull_book(void *self)
 {
     struct pull *p = self;
     enum flow_next next = pull_react(p);
-    struct sync_book how = {.began = p->began};
+    struct sync_book how = {.began = p->began,
+                            .relist_wait = p->sync->relist_wait};
     bool again, stuck, more;
     struct err e;
 
@@ -209,7 +258,9 @@ pull_book(void *self)
     if (again) {
         if (store_folder_reset(p->sync->store, p->folder, &e))
             return flow_fail_err(&p->flow, &e);
-        sync_mark_later(p->sync, p->folder, RELIST_WAIT_MS);
+        pull_rest(p, p->sync->relist_wait * 1000,
+                  "a new listing lacks more than half of it, and is made "
+                  "again");
         return FLOW_DONE;
     }
     if (more)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
@@ -38,6 +39,7 @@ struct push {
     struct eas_move moves[ROWS_MAX];
     struct eas_moved moved[ROWS_MAX];
     size_t nmoves;
+    bool repeated; /* a request with this key went out and was not answered */
     struct eas_sync_answer answer;
 };
 
@@ -144,6 +146,38 @@ change_add(struct push *p, const struct store_row *r)
     }
 }
 
+/* Under this name stands the SyncKey with which changes went out last. While
+ * it is still the folder's, nobody knows what became of them. */
+static char *
+asked_name(const struct push *p)
+{
+    return xasprintf("asked:%lld", (long long)p->collection);
+}
+
+static int
+asked_with(struct push *p, const char *key, struct err *e)
+{
+    char *name = asked_name(p), *last = store_meta_get(p->sync->store, name);
+    int rc = 0;
+
+    p->repeated = strcmp(last, key) == 0;
+    if (!p->repeated)
+        rc = store_meta_set(p->sync->store, name, key, e);
+    free(name);
+    free(last);
+    return rc;
+}
+
+static int
+asked_forget(struct push *p, struct err *e)
+{
+    char *name = asked_name(p);
+    int rc = store_meta_set(p->sync->store, name, "", e);
+
+    free(name);
+    return rc;
+}
+
 /* Collects due rows, moves or edits, and marks them sent, durably with the
  * next flush at the latest: after kill -9 the mark is there. */
 static int
@@ -201,6 +235,8 @@ push_edits(void *self)
     if (!p->nrows)
         return FLOW_NEXT;
     f = store_folder_get(p->sync->store, p->collection);
+    if (asked_with(p, f->key, &e))
+        return flow_fail_err(&p->flow, &e);
     ask.collection = f->server_id;
     ask.key = f->key;
     ask.get_changes = false;
@@ -224,7 +260,7 @@ failure_of(const struct push *p, const char *server_id)
 static int64_t
 later(int tries)
 {
-    return now_unix() + (tries < 6 ? 10 << tries : 600);
+    return now_unix() + fault_wait(tries < 6 ? 10 << tries : 600);
 }
 
 static int
@@ -261,13 +297,21 @@ edits_book(struct push *p, struct err *e)
 
     if (store_begin(s, e))
         return -1;
-    for (size_t i = 0; i < p->nrows; i++)
+    /* A key that comes a second time may be answered from what the server
+     * remembers of the first, without a look at the values (Z-Push). All that
+     * such an answer is good for is its new key: with that the same goes up
+     * once more, which harms nothing, and is believed. */
+    for (size_t i = 0; i < p->nrows && !p->repeated; i++)
         if (row_settle(p, &p->rows[i], e)) {
             store_rollback(s);
             return -1;
         }
     if (p->answer.key &&
         store_folder_set_key(s, p->collection, p->answer.key, e)) {
+        store_rollback(s);
+        return -1;
+    }
+    if (asked_forget(p, e)) {
         store_rollback(s);
         return -1;
     }

@@ -4,13 +4,15 @@
  */
 #include "sync/private.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/now.h"
 #include "store/journal.h"
 
 #define BACKOFF_MAX_MS ((int64_t)600000)
 #define REST_MS ((int64_t)3600000)
-#define SOON_MS ((int64_t)5000)
+#define SHORT_REST_MS ((int64_t)60000) /* if somebody looks */
+#define SOON_MS ((int64_t)2500)
 #define QUIET_PINGS 2 /* wake-ups without news before a folder leaves the
                          Ping for a while */
 
@@ -112,7 +114,8 @@ on_pulled(void *arg, const struct err *err)
         log_warn("sync", "account=%s folder=%lld rests for an hour: %s",
                  s->account, (long long)m->folder, err->text);
         s->error = *err;
-        sync_mark_later(s, m->folder, REST_MS);
+        sync_mark_rest(s, m->folder, SHORT_REST_MS);
+        m->due = now_ms() + REST_MS;
     }
     flow_wake(&s->round, NULL);
 }
@@ -150,7 +153,7 @@ sync_failed(struct sync *s, const struct err *err)
         log_warn("sync", "account=%s stopped: %s", s->account, err->text);
         return;
     }
-    s->backoff = s->backoff ? s->backoff * 2 : SYNC_BACKOFF_MIN_MS;
+    s->backoff = s->backoff ? s->backoff * 2 : fault_wait(SYNC_BACKOFF_MIN_MS);
     if (s->backoff > BACKOFF_MAX_MS)
         s->backoff = BACKOFF_MAX_MS;
     s->state = SYNC_BACKOFF;

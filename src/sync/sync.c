@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/now.h"
+#include "store/body.h"
 #include "store/journal.h"
 
 #define INTERVAL_S 300 /* between timed Syncs */
+#define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
 
 static void on_kick(void *arg);
@@ -34,6 +37,7 @@ sync_new(const struct sync_config *c)
     s->eas = c->eas;
     s->filter = c->filter;
     s->interval = c->interval ? c->interval : INTERVAL_S;
+    s->relist_wait = c->relist_wait ? c->relist_wait : RELIST_WAIT_S;
     list_init(&s->marks);
     list_init(&s->waiters);
     loop_task_init(&s->kick, on_kick, s);
@@ -41,6 +45,7 @@ sync_new(const struct sync_config *c)
     loop_timer_init(&s->retry, on_retry, s);
     loop_timer_init(&s->timed, sync_on_timed, s);
     loop_timer_init(&s->bodies_retry, on_bodies_retry, s);
+    loop_timer_init(&s->bodies_refused, on_bodies_retry, s);
     s->watcher.on_changes = on_changes;
     s->watcher.arg = s;
     store_watch(s->store, &s->watcher);
@@ -67,6 +72,7 @@ sync_free(struct sync **sp)
     loop_timer_clear(&s->retry);
     loop_timer_clear(&s->timed);
     loop_timer_clear(&s->bodies_retry);
+    loop_timer_clear(&s->bodies_refused);
     free(s->account);
     free(s);
     *sp = NULL;
@@ -103,10 +109,13 @@ on_bodies(void *arg, const struct err *err)
 
     if (err && err->code != E_CANCELED) {
         log_debug("sync", "account=%s bodies: %s", s->account, err->text);
-        loop_timer_set(&s->bodies_retry, BODIES_RETRY_MS);
+        loop_timer_set(&s->bodies_retry, fault_wait(BODIES_RETRY_MS));
     } else if (!err && s->bodies_came) {
         bodies_start(s);
     }
+    if (s->bodies_wait)
+        loop_timer_set(&s->bodies_refused, STORE_BODY_PAUSE * 1000 + 500);
+    s->bodies_wait = false;
 }
 
 static void
@@ -238,6 +247,7 @@ sync_stop(struct sync *s, const struct err *why)
     loop_timer_stop(&s->retry);
     loop_timer_stop(&s->timed);
     loop_timer_stop(&s->bodies_retry);
+    loop_timer_stop(&s->bodies_refused);
     if (!why)
         return;
     s->error = *why;

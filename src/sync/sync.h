@@ -23,6 +23,8 @@ struct sync_config {
     struct eas *eas;
     int filter;         /* FilterType of sync_window, 0 all (commands.md 4.2) */
     int64_t interval;   /* seconds between timed Syncs, 0: 300 */
+    int64_t relist_wait; /* seconds until a relist that would empty a folder
+                            is made again, 0: 600 */
 };
 struct sync *sync_new(const struct sync_config *);
 void sync_free(struct sync **);

@@ -155,7 +155,7 @@ sync_wait_ready(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
         return op_decided(NULL, done, arg);
     if (!f && folder)
         err_set(&e, E_MISSING, "the folder is gone");
-    if ((!f && folder) || cannot_wait(s, &e))
+    if ((!f && folder) || cannot_wait(s, &e) || sync_rests(s, folder, &e))
         return op_decided(&e, done, arg);
     sync_mark(s, folder);
     return waiter_new(s, WAIT_READY, folder, done, arg);
@@ -166,7 +166,7 @@ sync_folder_now(struct sync *s, int64_t folder, op_done_fn *done, void *arg)
 {
     struct err e;
 
-    if (cannot_wait(s, &e))
+    if (cannot_wait(s, &e) || sync_rests(s, folder, &e))
         return op_decided(&e, done, arg);
     sync_mark(s, folder);
     return waiter_new(s, WAIT_PULLED, folder, done, arg);

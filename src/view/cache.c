@@ -48,9 +48,20 @@ view_message(const struct view *v)
     return v->message;
 }
 
+static struct view **
+bucket_of(struct views *vs, int64_t message)
+{
+    return &vs->buckets[(uint64_t)message % VIEW_BUCKETS];
+}
+
 static void
 cache_remove(struct views *vs, struct view *v)
 {
+    struct view **at = bucket_of(vs, v->message);
+
+    while (*at != v)
+        at = &(*at)->same;
+    *at = v->same;
     list_remove(&v->node);
     v->cached = false;
     vs->cache_used -= v->len;
@@ -60,18 +71,15 @@ cache_remove(struct views *vs, struct view *v)
 struct view *
 view_cache_find(struct views *vs, int64_t message)
 {
-    struct list *n, *after;
+    struct view *v = *bucket_of(vs, message);
 
-    LIST_EACH(&vs->cache, n, after) {
-        struct view *v = LIST_OBJECT(n, struct view, node);
-
-        if (v->message != message)
-            continue;
-        list_remove(n);
-        list_add_first(&vs->cache, n);
-        return view_ref(v);
-    }
-    return NULL;
+    while (v && v->message != message)
+        v = v->same;
+    if (!v)
+        return NULL;
+    list_remove(&v->node);
+    list_add_first(&vs->cache, &v->node);
+    return view_ref(v);
 }
 
 void
@@ -84,17 +92,18 @@ view_cache_add(struct views *vs, struct view *v)
     view_ref(v);
     v->cached = true;
     list_add_first(&vs->cache, &v->node);
+    v->same = *bucket_of(vs, v->message);
+    *bucket_of(vs, v->message) = v;
     vs->cache_used += v->len;
 }
 
 void
 view_cache_drop(struct views *vs, int64_t message)
 {
-    struct list *n, *after;
+    struct view *v = *bucket_of(vs, message), *next;
 
-    LIST_EACH(&vs->cache, n, after) {
-        struct view *v = LIST_OBJECT(n, struct view, node);
-
+    for (; v; v = next) {
+        next = v->same;
         if (v->message == message)
             cache_remove(vs, v);
     }

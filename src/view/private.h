@@ -8,6 +8,8 @@
 #include "base/list.h"
 #include "view/view.h"
 
+#define VIEW_BUCKETS 512
+
 struct mime_message;
 
 struct view {
@@ -16,7 +18,8 @@ struct view {
     char *bytes;
     size_t len;
     struct mime_message *mime;
-    struct list node; /* in the cache */
+    struct list node;  /* in the cache */
+    struct view *same; /* the next one in its bucket */
     bool cached;
 };
 
@@ -31,6 +34,7 @@ struct views {
     bool original; /* undecryptable = original */
     size_t cache_limit, cache_used;
     struct list cache; /* most recently used first */
+    struct view *buckets[VIEW_BUCKETS]; /* the same, by message */
     struct prepare *prepare;
 };
 

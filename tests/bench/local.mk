@@ -1,5 +1,9 @@
 # Measured by hand: tests/bench/run. Nothing here is judged in make check.
 check_PROGRAMS += tests/bench/cms_loop
 tests_bench_cms_loop_SOURCES = tests/bench/cms_loop.c
-tests_bench_cms_loop_LDADD = $(SSL_LIBS)
-EXTRA_DIST += tests/bench/run
+tests_bench_cms_loop_LDADD = $(LINK_2)
+EXTRA_DIST += tests/bench/run tests/bench/measure.py tests/bench/mailbox.py \
+	tests/bench/own.py tests/bench/first_sync.py tests/bench/peers.py
+check_PROGRAMS += tests/bench/eas_loop
+tests_bench_eas_loop_SOURCES = tests/bench/eas_loop.c
+tests_bench_eas_loop_LDADD = $(CURL_LIBS)

@@ -6,7 +6,10 @@ STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
-crash      700  tests/crash/run            stopped at every commit, nothing lost or doubled
+crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
+faults     500  tests/faults/run           each command x each fault: the same end, or the error of the table
+scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
+starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
 asan       900  configure.ac               make check with ASan and UBSan
@@ -56,7 +59,10 @@ versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
-crash() { take_tap crash tests/crash/run --seconds 240; }
+crash() { take_tap crash tests/crash/run --stops 4; }
+faults() { take_tap faults tests/faults/run; }
+scenario() { take_tap scenario tests/scenario/run; }
+starts() { take_tap starts tests/scenario/s7_start.py --full; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }
 

@@ -6,12 +6,16 @@ act(lab):     what a client does; a stop may come at any moment. What the
 settle(lab):  until the daemon has nothing left to do.
 finish(lab):  after the restart: what a client would do again.
 judge(lab):   lost, doubled, and other differences, as lists of words.
+
+never names the kinds of stops that a scenario has no point for; run counts
+the points and fails when that is not so.
 """
 import datetime
 import email.utils
 import smtplib
 
 import mails
+from imapwire import ImapError
 from servers import address, header
 
 WHEN = datetime.datetime(2024, 5, 1, 12, 0, 0, tzinfo=datetime.timezone.utc)
@@ -22,8 +26,8 @@ FOLDERS = ('INBOX', 'Drafts', 'Sent', 'Trash')
 class Scenario:
     name = ''
     secrets = []
-    short_kinds = ['commit-before', 'commit-after', 'http-done']
-    never = []  # kinds that have nothing to stop at here
+    never = []
+    folders = FOLDERS
     count = 12
 
     def begin(self):
@@ -66,24 +70,21 @@ class Scenario:
     def settle(self, lab):
         for user in USERS:
             lab.wait_for(lambda: lab.is_settled(user), 20,
-                         'rest of ' + user, 0.05)
+                         'rest of ' + user, 0.01)
 
     # ---- what a client sees ----
 
     def look(self, lab, user='bob', folder='INBOX'):
         """{'validity': n, uid: ident, ...}; must not differ from what was
         told before."""
-        imap = lab.imap(user, timeout=20)
-        try:
-            seen = {'validity': imap.select(folder)['UIDVALIDITY']}
-            got = imap.all('(UID BODY.PEEK[HEADER.FIELDS (X-Test-Id '
-                           'Message-ID)])')
-            for uid, d in got.items():
-                top = next(v for k, v in d.items() if k.startswith('BODY['))
-                seen[uid] = header(top, 'X-Test-Id') \
-                    or header(top, 'Message-ID')
-        finally:
-            imap.close()
+        imap = lab.session(user)
+        seen = {'validity': imap.select(folder)['UIDVALIDITY']}
+        got = imap.all('(UID BODY.PEEK[HEADER.FIELDS (X-Test-Id '
+                       'Message-ID)])')
+        for uid, d in got.items():
+            top = next(v for k, v in d.items() if k.startswith('BODY['))
+            seen[uid] = header(top, 'X-Test-Id') \
+                or header(top, 'Message-ID')
         return seen
 
     def note(self, lab, user='bob', folder='INBOX'):
@@ -108,7 +109,7 @@ class Scenario:
         """Where the server has it: a list of folders."""
         name = 'Message-ID' if ident.startswith('<') else 'X-Test-Id'
         out = []
-        for folder in FOLDERS:
+        for folder in self.folders:
             out += [folder for i in lab.server.items(user, folder)
                     if i.header(name) == ident]
         return out
@@ -117,7 +118,7 @@ class Scenario:
         """ident -> folder for the mails of the server and of the client."""
         lost, doubled, detail = [], [], self.differences(lab)
         shown = {}
-        for folder in FOLDERS:
+        for folder in self.folders:
             for uid, ident in self.look(lab, 'bob', folder).items():
                 if uid != 'validity':
                     shown.setdefault(ident, []).append(folder)
@@ -138,7 +139,7 @@ class Scenario:
 
 class FirstSync(Scenario):
     name = 'first-sync'
-    short_kinds = ['commit-before', 'commit-after', 'write', 'http-done']
+    never = ['unlink']
 
     def synced(self, lab):
         """Nothing: the first sync is what is stopped."""
@@ -164,26 +165,22 @@ class FirstSync(Scenario):
 
 class FlagChange(Scenario):
     name = 'flag'
-    never = ['write', 'rename']
+    never = ['write', 'rename', 'unlink']
+
+    def store(self, lab):
+        uid = {v: k for k, v in self.note(lab).items()}
+        imap = lab.session('bob')
+        imap.store(uid['c03'], '+', ['\\Seen', '\\Flagged'])
+        imap.store(uid['c04'], '+', ['\\Seen'])
 
     def act(self, lab):
-        seen = self.note(lab)
-        self.uid = {v: k for k, v in seen.items()}
-        imap = lab.imap('bob', 'INBOX')
-        try:
-            imap.store(self.uid['c03'], '+', ['\\Seen', '\\Flagged'])
-            imap.store(self.uid['c04'], '+', ['\\Seen'])
-            self.promised = True
-        finally:
-            imap.close()
+        self.settle(lab)
+        self.store(lab)
+        self.promised = True
 
     def finish(self, lab):
         if not self.promised:
-            uid = {v: k for k, v in self.look(lab).items()}
-            imap = lab.imap('bob', 'INBOX')
-            imap.store(uid['c03'], '+', ['\\Seen', '\\Flagged'])
-            imap.store(uid['c04'], '+', ['\\Seen'])
-            imap.logout()
+            self.store(lab)
         self.settle(lab)
 
     def judge(self, lab):
@@ -195,20 +192,19 @@ class FlagChange(Scenario):
             if i.flags != want.get(ident, set()):
                 lost.append('flags of %s: %s at the server'
                             % (ident, sorted(i.flags)))
-        imap = lab.imap('bob', 'INBOX')
         seen = self.look(lab)
+        imap = lab.session('bob')
         for uid, d in imap.all('(UID FLAGS)').items():
             flags = d['FLAGS'] - {'\\Recent'}
             if flags != want.get(seen[uid], set()):
                 lost.append('flags of %s: %s at the client'
                             % (seen[uid], sorted(flags)))
-        imap.logout()
         return lost, doubled, detail
 
 
 class Move(Scenario):
     name = 'move'
-    never = ['write', 'rename']
+    never = ['write', 'rename', 'unlink']
     moved = ('c05', 'c06')
 
     def move(self, lab):
@@ -216,15 +212,12 @@ class Move(Scenario):
         which = [str(u) for u, ident in seen.items() if ident in self.moved]
         if not which:
             return
-        imap = lab.imap('bob', 'INBOX')
-        try:
-            pairs = imap.move(','.join(which), 'Trash')
-            for old, new in pairs.items():
-                self.told.setdefault(('bob', 'Trash'), {})[new] = seen[old]
-        finally:
-            imap.close()
+        pairs = lab.session('bob').move(','.join(which), 'Trash')
+        for old, new in pairs.items():
+            self.told.setdefault(('bob', 'Trash'), {})[new] = seen[old]
 
     def act(self, lab):
+        self.settle(lab)
         self.note(lab)
         self.note(lab, folder='Trash')
         self.move(lab)
@@ -244,7 +237,6 @@ class Move(Scenario):
 class Submission(Scenario):
     """Signed and encrypted: what is secret must not lie on the disk."""
     name = 'submit'
-    short_kinds = ['commit-before', 'commit-after', 'write', 'http-done']
     count = 3
     ident = '<crash@client.example.test>'
     secrets = [b'the secret of the submission']
@@ -255,17 +247,29 @@ class Submission(Scenario):
                'X-Sealpost: sign=yes; encrypt=yes\r\n\r\n%s\r\n' % (
                    email.utils.format_datetime(WHEN), self.ident,
                    self.secrets[0].decode())).encode()
+        self.settle(lab)
         self.note(lab)
         lab.submit('alice', raw, ['bob@example.test'])
         self.promised = True
+        self.seen(lab)
+
+    def seen(self, lab):
+        """Both have what became of it, when anything did."""
+        if not self.counted(lab, 'bob', self.ident):
+            return
+        for user, folder in (('bob', 'INBOX'), ('alice', 'Sent')):
+            lab.wait_for(lambda: self.ident in self.look(
+                lab, user, folder).values(), 20, 'the mail in ' + folder,
+                0.02)
 
     def finish(self, lab):
         self.settle(lab)
         lab.wait_for(lambda: not lab.queue('alice'), 100, 'an empty queue',
-                     0.2)
+                     0.01)
         if self.promised:
             lab.wait_for(lambda: self.counted(lab, 'bob', self.ident), 5,
-                         'the delivery')
+                         'the delivery', 0.01)
+        self.seen(lab)
         self.settle(lab)
 
     def judge(self, lab):
@@ -289,4 +293,119 @@ class Submission(Scenario):
         return lost, doubled, detail
 
 
-SCENARIOS = {c.name: c for c in (FirstSync, FlagChange, Move, Submission)}
+class Push(Scenario):
+    """Mail that arrives while a client idles."""
+    name = 'push'
+    never = ['unlink']
+    new = ('p00', 'p01')
+
+    def raw(self, ident):
+        return mails.head(ident, WHEN + datetime.timedelta(hours=1),
+                          'Pushed').encode() \
+            + b'\r\n' + b'Text of %s.\r\n' % ident.encode() * 20
+
+    def arrive(self, lab):
+        """What the server does not have yet."""
+        for ident in self.new:
+            if not self.counted(lab, 'bob', ident):
+                lab.server.inject('bob', self.raw(ident))
+
+    def act(self, lab):
+        self.settle(lab)
+        before = len(self.note(lab)) - 1
+        imap = lab.session('bob')
+        imap.idle()
+        self.arrive(lab)
+        want = before + len(self.new)
+        if not imap.idle_wait(lambda r: r.word == 'EXISTS'
+                              and r.number >= want, 20):
+            raise AssertionError('the new mail was not announced')
+        imap.done()
+        self.note(lab)
+
+    def finish(self, lab):
+        self.arrive(lab)
+        lab.wait_for(lambda: len(self.look(lab)) - 1 >= self.count
+                     + len(self.new), 20, 'arrival of the new mail', 0.02)
+        self.settle(lab)
+
+    def judge(self, lab):
+        return self.all_once(lab, {
+            ident: 'INBOX' for ident in
+            [m.ident for m in self.mails()] + list(self.new)})
+
+
+class Folders(Scenario):
+    """CREATE, RENAME with mail in it, DELETE."""
+    name = 'folders'
+    never = ['write', 'rename', 'unlink']
+    folders = FOLDERS + ('Kept', 'Made')
+    count = 3
+    inside = ('w00', 'w01', 'w02')
+
+    def prepare(self, lab):
+        self.users(lab)
+        lab.server.put('bob', self.mails())
+        lab.server.put('bob', [
+            mails.Mail(i, 'plain', mails.head(i, WHEN, i).encode()
+                       + b'\r\nInside.\r\n', WHEN) for i in self.inside],
+            'Work')
+        lab.server.put('bob', [], 'Gone')
+        lab.server.start()
+        for user in USERS:
+            lab.add_account(user)
+        self.synced(lab)
+
+    def begin(self):
+        super().begin()
+        self.answered = set()
+
+    def change(self, lab):
+        """What was not answered yet and is not yet so."""
+        imap = lab.session('bob')
+        for command, wanted in (
+                ('CREATE Made', lambda got: 'Made' not in got),
+                ('RENAME Work Kept', lambda got: 'Work' in got),
+                ('DELETE Gone', lambda got: 'Gone' in got)):
+            if command not in self.answered:
+                if wanted(imap.folders()):
+                    imap.command(command)
+                self.answered.add(command)
+
+    def act(self, lab):
+        self.settle(lab)
+        self.note(lab)
+        self.note(lab, folder='Work')
+        self.change(lab)
+        self.note(lab, folder='Made')
+        self.promised = True
+
+    def finish(self, lab):
+        try:
+            self.change(lab)
+        except ImapError:
+            # The server had done it and we do not know yet: once more when
+            # its folder list is here.
+            self.settle(lab)
+            self.change(lab)
+        self.settle(lab)
+
+    def judge(self, lab):
+        # the renamed one is the same: its validity, its numbers
+        if ('bob', 'Work') in self.told:
+            self.told[('bob', 'Kept')] = self.told.pop(('bob', 'Work'))
+        want = set(self.folders)
+        lost, doubled, detail = [], [], []
+        for got, who in ((lab.server.folders('bob'), 'server'),
+                         (set(lab.session('bob').folders()), 'client')):
+            lost += ['folder %s (%s)' % (f, who) for f in want - got]
+            doubled += ['folder %s (%s)' % (f, who) for f in got - want]
+        if not lost:
+            more = self.all_once(lab, {m.ident: 'INBOX' for m in self.mails()}
+                                 | {i: 'Kept' for i in self.inside})
+            lost, doubled, detail = lost + more[0], doubled + more[1], more[2]
+        return lost, doubled, detail
+
+
+SCENARIOS = {c.name: c for c in (FirstSync, Push, FlagChange, Move,
+                                 Submission, Folders)}

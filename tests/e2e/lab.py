@@ -59,6 +59,7 @@ class Lab:
         self.dir = tempfile.mkdtemp(prefix='sealpost-%s-' % name)
         self.conf = os.path.join(self.dir, 'sealpost.conf')
         self.pki = Pki(self.dir)
+        self.sandboxes = []
         self.server = servers.make(self, backend)
         self.daemon = None
         self.passwords = {}
@@ -85,6 +86,10 @@ class Lab:
                 print('# sealpostd ended with', status)
                 self.failed = True
         self.server.stop()
+        for sandbox in self.sandboxes:
+            for told in sandbox.violations()[:20]:
+                print('# against the protocol: %s' % told)
+                self.failed = True
         for p in self.starts:
             for line in p.complaints()[:20]:
                 print('# %s: %s' % (p.name, line))

@@ -69,6 +69,7 @@ class Sandbox:
 
     def __init__(self, lab, version=None, name='server'):
         self.lab = lab
+        lab.sandboxes.append(self)
         self.version = version
         self.root = os.path.join(lab.dir, name)
         self.log_name = 'sandbox' if name == 'server' else name
@@ -77,6 +78,7 @@ class Sandbox:
         self.port = 0
         self.admin_port = 0
         self.tls = ()
+        self.options = ()
         os.makedirs(os.path.join(self.root, 'people'))
         os.makedirs(os.path.join(self.root, 'lists'))
 
@@ -113,7 +115,7 @@ class Sandbox:
                    '--admin', '127.0.0.1:%d' % self.admin_port]
         if self.version:
             command += ['--versions', self.version]
-        command += list(self.tls)
+        command += list(self.tls) + list(self.options)
         self.process = proc.Process(self.log_name, command, self.lab.dir,
                                     stdout=subprocess.PIPE)
         line = self.process.first_line(20)
@@ -141,11 +143,12 @@ class Sandbox:
                                                  data[:300]))
         return data
 
-    def mischief(self, do, command='*', user='*', times=1):
-        who = user if user == '*' else address(user)
-        self.admin('POST', '/mischief', json.dumps(
-            {'user': who, 'command': command, 'do': do, 'times': times}),
-            {'Content-Type': 'application/json'})
+    def mischief(self, do, command='*', user='*', times=1, **more):
+        """more: skip, folder, subject; see sealpost-sandbox(1)."""
+        more.update(user=user if user == '*' else address(user),
+                    command=command, do=do, times=times)
+        self.admin('POST', '/mischief', json.dumps(more),
+                   {'Content-Type': 'application/json'})
 
     def mischief_clear(self):
         self.admin('DELETE', '/mischief')
@@ -154,6 +157,18 @@ class Sandbox:
         """What it was asked: a dict each."""
         return [json.loads(line)
                 for line in self.admin('GET', '/log').splitlines() if line]
+
+    def violations(self):
+        """What was done against the rules of the protocol, also when it
+        does not run any more: a dict each."""
+        path = os.path.join(self.root, 'violations')
+        if not os.path.exists(path):
+            return []
+        with open(path) as f:
+            return [json.loads(line) for line in f]
+
+    def violations_clear(self):
+        self.admin('DELETE', '/violations')
 
     def policy(self, xml, user=None):
         where = '/policy' + ('?user=' + urllib.parse.quote(address(user))
@@ -203,23 +218,16 @@ class Sandbox:
         return out
 
     def keywords(self, user, item):
-        """Its Categories. A Maildir cannot hold them, so the sandbox keeps
-        them in DIR/state: a line per message, the last one counts; fields
-        are parted by tabs, the 4th is the file's name, the 15th the
-        Categories, a line each."""
+        """Its Categories. A Maildir cannot hold them, so it is asked."""
         base = os.path.basename(item.key).partition(':2,')[0]
-        out = ''
-        for path, _, names in os.walk(os.path.join(self.root, 'state')):
-            for name in names:
-                if not name.startswith('folder-'):
-                    continue
-                with open(os.path.join(path, name)) as f:
-                    for line in f:
-                        field = line.rstrip('\n').split('\t')
-                        if len(field) > 14 and field[1] == '0' \
-                                and field[3].partition(':2,')[0] == base:
-                            out = field[14]
-        return {x for x in out.split('\\n') if x}
+        who = urllib.parse.quote(address(user))
+        for folder in self.folders(user):
+            lines = self.admin('GET', '/messages?user=%s&folder=%s' % (
+                who, urllib.parse.quote(folder))).splitlines()
+            for told in map(json.loads, lines):
+                if told['file'].partition(':2,')[0] == base:
+                    return set(told['categories'])
+        return set()
 
     def folders(self, user):
         root = os.path.join(self.root, address(user))
@@ -360,9 +368,13 @@ class Sogo:
 
 
 def make(lab, backend):
-    """"sandbox", "sandbox:14.1", "sogo"."""
-    kind, _, version = backend.partition(':')
-    return {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    """"sandbox", "sandbox:14.1", "sandbox:14.1:--ping-adds", "sogo"."""
+    kind, _, rest = backend.partition(':')
+    version, _, options = rest.partition(':')
+    server = {'sandbox': Sandbox, 'sogo': Sogo}[kind](lab, version or None)
+    if options:
+        server.options = tuple(options.split())
+    return server
 
 
 def until(what, seconds, step=0.1):

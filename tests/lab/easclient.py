@@ -263,11 +263,14 @@ class Sandbox:
             raise RuntimeError('inject: %d %s' % (status, text))
         return json.loads(text)['id']
 
-    def mischief(self, do, user='*', command='*', times=1):
-        status, text = self.ask('POST', '/mischief', json.dumps(
-            {'user': user, 'command': command, 'do': do, 'times': times}))
+    def mischief(self, do, user='*', command='*', times=1, **more):
+        more.update(user=user, command=command, do=do, times=times)
+        status, text = self.ask('POST', '/mischief', json.dumps(more))
         if status != 200:
             raise RuntimeError('mischief: %d %s' % (status, text))
+
+    def violations(self):
+        return json.loads(self.ask('GET', '/violations')[1])
 
     def log(self):
         return [json.loads(line)

@@ -42,6 +42,9 @@ static struct {
     int skip, times, fired;
     struct httpd_request *ping;
     int ping_clock;
+    bool hierarchy_lost;
+    bool losing;       /* the answer to this Sync will be lost */
+    char lost_key[24]; /* with which it came */
 } m;
 
 static struct model_box *
@@ -109,6 +112,11 @@ answer_folders(const struct wbxml_node *ask, struct buf *out)
     struct slice key = wbxml_text(ask, FOLDER_SYNC_KEY, 0);
     int since = atoi(key.p ? key.p : "0");
 
+    if (m.hierarchy_lost && since) {
+        buf_adds(out, "<FolderSync><Status>9</Status></FolderSync>");
+        return;
+    }
+    m.hierarchy_lost = false;
     buf_addf(out, "<FolderSync><Status>1</Status><SyncKey>%d</SyncKey>"
                   "<Changes>", m.clock);
     for (int i = 0; i < m.nboxes; i++) {
@@ -205,8 +213,22 @@ news_xml(const char *folder, int since, int window, struct buf *out,
     return upto;
 }
 
+/* A server that books what it did under a key does not do it a second time
+ * when the key comes again, whatever the value is by then (Z-Push). */
+static bool
+done_before(struct model_item *it, struct slice key)
+{
+    if (m.losing) {
+        slice_copy(key, m.lost_key, sizeof m.lost_key);
+        it->done_lost = true;
+        return false;
+    }
+    return it->done_lost && m.lost_key[0] && slice_is(key, m.lost_key);
+}
+
 static void
-take_change(const struct wbxml_node *n, struct slice folder, struct buf *out)
+take_change(const struct wbxml_node *n, struct slice folder, struct slice key,
+            struct buf *out)
 {
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
     const struct wbxml_node *data = wbxml_find(n, AIRSYNC_APPLICATION_DATA, 0);
@@ -220,6 +242,8 @@ take_change(const struct wbxml_node *n, struct slice folder, struct buf *out)
                           "</Change>", SLICE_FMT(id));
         return;
     }
+    if (done_before(it, key))
+        return;
     if (n->tag == AIRSYNC_DELETE) {
         it->gone = true;
         it->removed = ++m.clock;
@@ -269,10 +293,15 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
         /* Changes alone: what they do is no news, what else there is stays. */
         int before = m.clock;
 
+        if (m.losing)
+            for (int i = 0; i < m.nitems; i++)
+                m.items[i].done_lost = false;
         for (; n; n = n->next)
-            take_change(n, folder, &told);
+            take_change(n, folder, key, &told);
         if (since == before)
             upto = m.clock;
+        if (!m.losing)
+            m.lost_key[0] = '\0';
     } else {
         upto = news_xml(b->id, since, (int)window, &news, &more);
     }
@@ -344,6 +373,11 @@ answer_fetch(struct httpd_request *r, const struct wbxml_node *ask)
         struct model_item *it =
             item_of(id, wbxml_text(n, AIRSYNC_COLLECTION_ID, 0));
 
+        if (it && it->withheld) {
+            buf_addf(&xml, "<Fetch><Status>14</Status><airsync:ServerId>%.*s"
+                           "</airsync:ServerId></Fetch>", SLICE_FMT(id));
+            continue;
+        }
         buf_addf(&xml, "<Fetch><Status>%d</Status><airsync:ServerId>%.*s"
                        "</airsync:ServerId>", it ? 1 : 6, SLICE_FMT(id));
         if (it) {
@@ -497,6 +531,7 @@ serve(struct httpd_request *r, const char *cmd, const struct wbxml_node *ask)
     if (fault == MODEL_KEY_LOST)
         for (int i = 0; i < m.nboxes; i++)
             m.boxes[i].key_lost = true;
+    m.losing = fault == MODEL_DROP_AFTER;
     if (!strcmp(cmd, "FolderSync"))
         answer_folders(ask, &xml);
     else if (!strcmp(cmd, "Sync"))
@@ -611,6 +646,34 @@ model_reborn(void)
     for (int i = 0; i < m.nitems; i++)
         if (!m.items[i].gone)
             item_name(&m.items[i]);
+}
+
+static void
+reborn_id(char *id, size_t size)
+{
+    char old[16];
+
+    snprintf(old, sizeof old, "%s", id);
+    if (strcmp(old, "0") == 0)
+        return;
+    if (strcmp(old, "1") == 0 || strcmp(old, "2") == 0)
+        id[0] = old[0] == '1' ? '2' : '1';
+    else
+        snprintf(id, size, "n%.10s", old);
+}
+
+void
+model_folders_reborn(void)
+{
+    for (int i = 0; i < m.nboxes; i++) {
+        reborn_id(m.boxes[i].id, sizeof m.boxes[i].id);
+        reborn_id(m.boxes[i].parent, sizeof m.boxes[i].parent);
+    }
+    for (int i = 0; i < m.nitems; i++)
+        reborn_id(m.items[i].folder, sizeof m.items[i].folder);
+    m.hierarchy_lost = true;
+    m.clock++;
+    model_reborn();
 }
 
 struct model_item *

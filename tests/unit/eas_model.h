@@ -13,6 +13,8 @@ struct model_item {
     char id[24], folder[16], subject[64], keyword[64];
     int64_t received;
     bool read, flagged, gone;
+    bool withheld; /* listed, but never handed out */
+    bool done_lost; /* changed by a request whose answer was lost */
     int added, changed, removed; /* clock of the model */
     int copies;                  /* how often it was moved or made */
 };
@@ -40,6 +42,9 @@ void model_changed(struct model_item *);
 void model_gone(struct model_item *);
 /* All items get other ids, all keys are lost: a restored mailbox. */
 void model_reborn(void);
+/* The folder list is lost, and INBOX and Sent have changed ids, all others have
+ * new ones. */
+void model_folders_reborn(void);
 struct model_item *model_find(const char *folder, const char *subject);
 /* Items there that are not gone. */
 int model_count(const char *folder);

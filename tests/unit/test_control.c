@@ -426,6 +426,8 @@ status_tells(void)
     CHECK_STR(text_of(a, "state"), "stopped");
     CHECK_INT(json_integer_value(json_object_get(a, "messages")), 0);
     CHECK(json_is_array(json_object_get(a, "refusals")));
+    CHECK(json_is_array(json_object_get(a, "local")));
+    CHECK(json_is_integer(json_object_get(a, "local_count")));
     CHECK(json_is_object(json_object_get(a, "sync")));
     json_decref(o);
 

@@ -15,6 +15,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get('builddir') or os.path.join(HERE, '../../build')
 DAEMON = os.path.join(BUILD, 'sealpostd')
+CTL = os.path.join(BUILD, 'sealpostctl')
 ROOT = os.getuid() == 0
 DIR = tempfile.mkdtemp(prefix='sealpost-daemon-')
 os.chmod(DIR, 0o711)
@@ -216,6 +217,56 @@ def rights():
     same(d.stop(), 0, 'status')
 
 
+def added_by_root():
+    """`account add` before the first start: the key lies in a directory of
+    root's, the daemon is nobody, and reads all there is."""
+    if not ROOT:
+        return 'not root'
+    path = conf('added', run_as="'nobody'", listen_imap="{'127.0.0.1:0'}")
+    os.chmod(os.path.dirname(path), 0o755)
+    add = [CTL, '-c', path, 'account', 'add', '--server',
+           'https://localhost:1', '--password-stdin']
+    p = subprocess.run(add + ['alice', '--address', 'alice@example.test'],
+                       input=b'upstream\n', stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, timeout=20)
+    same(p.returncode, 0, p.stdout)
+    password = re.search(rb'mail program: (\S+)', p.stdout).group(1)
+    user = pwd.getpwnam('nobody')
+    for name in ('machine.key', 'state/secrets'):
+        st = os.stat(os.path.join(DIR, 'added', name))
+        same((st.st_uid, st.st_mode & 0o777), (user.pw_uid, 0o600), name)
+    d = Daemon(path).ready()
+    with socket.create_connection(('127.0.0.1', d.port('imap')), 5) as s:
+        s.sendall(b'a LOGIN alice ' + password + b'\r\n')
+        got = b''
+        while b'\r\na ' not in got:
+            got += s.recv(4096)
+    same(b'a OK' in got, True, 'LOGIN: %r' % got)
+    same('no password is stored' in d.text(), False, d.text())
+    same(d.stop(), 0, 'status')
+    # A key that is root's after all: what to do about it.
+    os.chown(os.path.join(DIR, 'added/machine.key'), 0, 0)
+    refused(path, 'chown nobody', 'machine.key')
+    p = subprocess.run(add + ['bob', '--address', 'bob@example.test'],
+                       input=b'upstream\n', stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, timeout=20)
+    same((p.returncode != 0, b'chown nobody' in p.stdout), (True, True),
+         p.stdout)
+    # Nothing is there yet, and the directory is the service's.
+    where = os.path.join(DIR, 'service')
+    os.mkdir(where)
+    os.chown(where, user.pw_uid, user.pw_gid)
+    fresh = os.path.join(where, 'sealpost.conf')
+    p = subprocess.run(
+        [CTL, '-c', fresh, 'account', 'add', 'carol', '--address',
+         'carol@example.test', '--server', 'https://localhost:1',
+         '--no-password', '--set', 'password_command=true'],
+        env=dict(os.environ, STATE_DIRECTORY=where), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    same(p.returncode, 0, p.stdout)
+    same(os.stat(fresh).st_uid, user.pw_uid, 'owner of a new file')
+
+
 def reload():
     path = conf('reload')
     d = Daemon(path).ready()
@@ -299,7 +350,7 @@ def activation():
 
 
 CASES = (options, configuration, port_taken, state_taken, address_missing,
-         stopping, certificate, own_certificate, nothing_to_see, rights,
+         stopping, certificate, own_certificate, nothing_to_see, rights, added_by_root,
          reload, systemd, activation)
 
 

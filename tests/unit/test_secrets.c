@@ -249,6 +249,7 @@ test_hash(void)
                  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
     };
     char a[SECRETS_HASH_SIZE], b[SECRETS_HASH_SIZE];
+    struct secrets_known known = {0};
     struct err e = {0};
 
     CHECK_INT(secrets_hash_make(SLICE("geheim"), a, &e), 0);
@@ -266,6 +267,12 @@ test_hash(void)
     }
     test_row(NULL);
     secrets_hash_waste(SLICE("x"));
+    CHECK(!secrets_known_is(&known, a, SLICE("geheim")));
+    secrets_known_set(&known, a, SLICE("geheim"));
+    CHECK(secrets_known_is(&known, a, SLICE("geheim")));
+    CHECK(!secrets_known_is(&known, a, SLICE("geheiM")));
+    CHECK(!secrets_known_is(&known, a, SLICE("")));
+    CHECK(!secrets_known_is(&known, b, SLICE("geheim"))); /* another hash */
 }
 
 /* RFC 7914 section 12, third vector (N = 2^14), cut to 32 bytes: the output

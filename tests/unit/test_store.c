@@ -272,6 +272,39 @@ flags_both_ways(void)
     arena_free(&a);
 }
 
+/* On, sent, off before the answer, and after it on and off once more: the
+ * server has "on", so the row must outlive the return to what we know. */
+static void
+flags_undone_late(void)
+{
+    struct store *s = fresh(false);
+    struct arena *a = arena_new();
+    struct err e = {0};
+    struct store_flag_edit on = {STORE_FLAGS_ADD, STORE_FLAGGED, NULL};
+    struct store_flag_edit off = {STORE_FLAGS_REMOVE, STORE_FLAGGED, NULL};
+    int64_t f, id;
+
+    REQUIRE(s);
+    f = folder(s, "5", "Inbox", 2);
+    list(s, f, "a", 100);
+    REQUIRE(store_message_number(s, f, &e) == 0);
+    id = id_of(s, f, "a");
+    REQUIRE(store_message_edit_flags(s, id, &on, &e) == 0);
+    REQUIRE(journal(s, f, a) == 1);
+    REQUIRE(store_journal_sent(s, rows[0].id, &e) == 0);
+    REQUIRE(store_message_edit_flags(s, id, &off, &e) == 0);
+    REQUIRE(store_journal_done(s, rows[0].id, NULL, &e) == 0);
+    REQUIRE(store_message_edit_flags(s, id, &on, &e) == 0);
+    REQUIRE(store_message_edit_flags(s, id, &off, &e) == 0);
+    REQUIRE(journal(s, f, a) == 1);
+    CHECK_INT(rows[0].value, 0);
+    REQUIRE(store_journal_sent(s, rows[0].id, &e) == 0);
+    REQUIRE(store_journal_done(s, rows[0].id, NULL, &e) == 0);
+    CHECK_INT(journal(s, f, a), 0);
+    store_close(&s);
+    arena_free(&a);
+}
+
 static void
 moves(void)
 {
@@ -1074,7 +1107,8 @@ failures(void)
 
 static const struct test_case cases[] = {
     TEST(numbering),        TEST(paths),
-    TEST(flags_both_ways),  TEST(moves),
+    TEST(flags_both_ways),  TEST(flags_undone_late),
+    TEST(moves),
     TEST(resets),           TEST(told_after_flush),
     TEST(bodies_and_queue), TEST(cipher),
     TEST(two_daemons_and_newer), TEST(certificates),

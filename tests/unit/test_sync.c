@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "base/secret.h"
 #include "eas_model.h"
 #include "eas_server.h"
@@ -34,6 +35,7 @@ static struct eas *eas;
 static struct sync *sync_;
 static char *dir;
 static int boxes;
+static int64_t relist_wait; /* seconds */
 
 /* ---- the rig ---- */
 
@@ -43,7 +45,8 @@ rig_open(void)
     struct store_config c = {.dir = dir, .loop = eas_server_loop(),
                              .disk = disk, .data_key = &key};
     struct eas_state state = eas_ready("16.1");
-    struct sync_config s = {.loop = c.loop, .account = "alice"};
+    struct sync_config s = {.loop = c.loop, .account = "alice",
+                            .relist_wait = relist_wait};
     struct err e = {0};
 
     CHECK(!store_open(&c, &store, &e));
@@ -190,6 +193,16 @@ journal(void)
     return n;
 }
 
+static void
+edit(const char *path, uint32_t uid, enum store_flag_op op, unsigned flags,
+     const char *words)
+{
+    struct store_flag_edit how = {op, flags, words};
+    struct err e;
+
+    CHECK(!store_message_edit_flags(store, id_of(path, uid), &how, &e));
+}
+
 /* ---- listing ---- */
 
 /* Three windows, in an order that is not that of the dates. */
@@ -317,6 +330,77 @@ test_new_mail(void)
     rig_end();
 }
 
+static const char *
+body_of(int64_t id)
+{
+    static char text[4096];
+    struct buf raw = BUF_INIT(sizeof text - 1);
+    struct err e;
+
+    if (store_body_read(store, id, &raw, &e))
+        snprintf(text, sizeof text, "(%s)", err_name(e.code));
+    else
+        snprintf(text, sizeof text, "%s", raw.data);
+    buf_clear(&raw);
+    return text;
+}
+
+static void
+bodies_until(int64_t id, const char *words)
+{
+    sync_push_soon(sync_);
+    for (int i = 0; i < 10000 && !strstr(body_of(id), words); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK(strstr(body_of(id), words));
+}
+
+/* Listed and never handed out: three tries over a minute, then a stand-in
+ * under the same UID; the true one comes a day later, under a new one. */
+static void
+test_standin(void)
+{
+    struct model_item *it;
+    int64_t id, now = now_unix();
+
+    now_fake(now);
+    rig_begin();
+    it = model_add("1", "odd \303\274", T0);
+    it->withheld = true;
+    model_add("1", "b", T0 + 1);
+    CHECK(run());
+    id = id_of("INBOX", 1);
+    bodies_until(id_of("INBOX", 2), "body of b");
+    for (int k = 0; k < 3; k++) {
+        int asked = model_asked("ItemOperations");
+
+        CHECK_STR(body_of(id), "(E_MISSING)");
+        /* Asking sooner counts for nothing. */
+        now_fake(now += 31);
+        sync_push_soon(sync_);
+        for (int i = 0; k < 2 && i < 10000 &&
+                        model_asked("ItemOperations") == asked; i++) {
+            loop_turn(eas_server_loop(), false);
+            usleep(200);
+        }
+        settle();
+    }
+    bodies_until(id, "This is not the message");
+    CHECK(strstr(body_of(id), "Subject: =?"));
+    CHECK(strstr(body_of(id), "From: a@example.test"));
+    CHECK_STR(shown("INBOX"), "1:odd \303\274 2:b");
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+    it->withheld = false;
+    now_fake(now + 86500);
+    bodies_until(id, "body of odd");
+    CHECK_STR(shown("INBOX"), "2:b 3:odd \303\274F");
+    CHECK(settle());
+    CHECK(it->flagged);
+    now_fake(-1);
+    rig_end();
+}
+
 /* ---- keys and ids are lost ---- */
 
 static void
@@ -396,6 +480,127 @@ test_relist_of_nothing(void)
     rig_end();
 }
 
+/* ... nor by those who look, nor after a restart; but the second time it is,
+ * once the time is over. Changes made here meanwhile are kept. */
+static void
+test_relist_twice(void)
+{
+    struct sync_status st;
+    int syncs;
+
+    relist_wait = 4;
+    rig_begin();
+    for (int i = 0; i < 20; i++)
+        model_add("1", i == 7 ? "kept" : "x", T0 + i);
+    CHECK(run());
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    while (model_find("1", "x"))
+        model_gone(model_find("1", "x"));
+    edit("INBOX", 8, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+    CHECK(!look("INBOX"));
+    syncs = model_asked("Sync");
+    CHECK(!look("INBOX"));
+    CHECK_INT(model_asked("Sync"), syncs);
+    sync_status(sync_, &st);
+    CHECK(strstr(st.error.text, "INBOX rests") != NULL);
+    CHECK(restart());
+    CHECK(!look("INBOX"));
+    CHECK(strstr(shown("INBOX"), "1:x ") && strstr(shown("INBOX"), "20:x"));
+    for (int i = 0; i < 40000 && strcmp(shown("INBOX"), "8:keptF"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK(settle());
+    CHECK_STR(shown("INBOX"), "8:keptF");
+    CHECK(model_find("1", "kept")->flagged);
+    CHECK_INT(journal(), 0);
+    rig_end();
+    relist_wait = 0;
+}
+
+/* Two resets in a row: the folder rests and says so; the view stays. */
+static void
+test_resets_rest(void)
+{
+    struct sync_status st;
+    int syncs;
+
+    rig_begin();
+    model_add("1", "a", T0);
+    model_add("1", "b", T0 + 1);
+    CHECK(run());
+    model_break("Sync", MODEL_KEY_LOST, 0, 1000);
+    CHECK(!look("INBOX"));
+    sync_status(sync_, &st);
+    CHECK(strstr(st.error.text, "INBOX rests") != NULL);
+    CHECK_STR(shown("INBOX"), "1:a 2:b");
+    syncs = model_asked("Sync");
+    for (int i = 0; i < 5; i++)
+        CHECK(!look("INBOX"));
+    CHECK_INT(model_asked("Sync"), syncs);
+    rig_end();
+}
+
+/* All folders have other ids, two of them each other's: names and UIDs stay,
+ * changes of days before go to the right ones. */
+static void
+test_folders_reborn(void)
+{
+    uint32_t validity[4];
+    static const char *const paths[] = {"INBOX", "Sent Items", "Work", "Work/Sub"};
+
+    rig_begin();
+    model_folder("5", "0", "Work", 12);
+    model_folder("6", "5", "Sub", 12);
+    model_add("1", "in", T0);
+    model_add("2", "out", T0 + 1);
+    model_add("5", "work", T0 + 2);
+    model_add("6", "sub", T0 + 3);
+    CHECK(run());
+    for (size_t i = 0; i < 4; i++) {
+        REQUIRE(store_folder_find(store, paths[i]));
+        validity[i] = store_folder_find(store, paths[i])->uidvalidity;
+        edit(paths[i], 1, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+    }
+    model_folders_reborn();
+    CHECK(restart());
+    CHECK(settle());
+    CHECK_STR(shown("INBOX"), "1:inF");
+    CHECK_STR(shown("Sent Items"), "1:outF");
+    CHECK_STR(shown("Work"), "1:workF");
+    CHECK_STR(shown("Work/Sub"), "1:subF");
+    for (size_t i = 0; i < 4; i++)
+        CHECK_INT(store_folder_find(store, paths[i])->uidvalidity,
+                  validity[i]);
+    CHECK(model_find("2", "in")->flagged && model_find("1", "out")->flagged);
+    CHECK(model_find("n5", "work")->flagged &&
+          model_find("n6", "sub")->flagged);
+    CHECK_INT(journal(), 0);
+    rig_end();
+}
+
+/* Moved here into a folder that is deleted elsewhere: it comes back. */
+static void
+test_target_deleted(void)
+{
+    uint32_t uid;
+    struct err e;
+
+    rig_begin();
+    model_folder("5", "0", "Work", 12);
+    model_add("1", "a", T0);
+    CHECK(run());
+    CHECK(!store_message_move(store, id_of("INBOX", 1),
+                              store_folder_find(store, "Work")->id, &uid, &e));
+    model_folder_gone("5");
+    CHECK(restart());
+    CHECK_STR(shown("Work"), "(no folder)");
+    CHECK_STR(shown("INBOX"), "2:a");
+    CHECK_INT(model_count("1"), 1);
+    CHECK_INT(journal(), 0);
+    rig_end();
+}
+
 /* ---- changes ---- */
 
 static void
@@ -420,16 +625,6 @@ test_flags_down(void)
     CHECK(look("INBOX"));
     CHECK_STR(shown("INBOX"), "1:a");
     rig_end();
-}
-
-static void
-edit(const char *path, uint32_t uid, enum store_flag_op op, unsigned flags,
-     const char *words)
-{
-    struct store_flag_edit how = {op, flags, words};
-    struct err e;
-
-    CHECK(!store_message_edit_flags(store, id_of(path, uid), &how, &e));
 }
 
 static void
@@ -491,6 +686,39 @@ test_flags_up_broken(void)
         rig_end();
     }
     test_row(NULL);
+}
+
+/* The answer to a change is lost, the client changes its mind, and a server
+ * that knows the key does not look at the second value. */
+static void
+test_flags_up_twice(void)
+{
+    static const bool ends[] = {false, true};
+    struct model_item *a;
+
+    for (size_t k = 0; k < ARRAY_LEN(ends); k++) {
+        rig_begin();
+        a = model_add("1", "a", T0);
+        a->flagged = !ends[k];
+        CHECK(run());
+        edit("INBOX", 1, ends[k] ? STORE_FLAGS_ADD : STORE_FLAGS_REMOVE,
+             STORE_FLAGGED, NULL);
+        edit("INBOX", 1, STORE_FLAGS_ADD, 0, "work");
+        model_break("Sync", MODEL_DROP_AFTER, 0, 1);
+        sync_push_soon(sync_);
+        settle();
+        CHECK_INT(model_fired(), 1);
+        CHECK_INT(a->flagged, ends[k]);
+        edit("INBOX", 1, ends[k] ? STORE_FLAGS_REMOVE : STORE_FLAGS_ADD,
+             STORE_FLAGGED, NULL);
+        edit("INBOX", 1, STORE_FLAGS_REMOVE, 0, "work");
+        CHECK(restart());
+        CHECK(settle());
+        CHECK_INT(a->flagged, !ends[k]);
+        CHECK_STR(a->keyword, "");
+        CHECK_INT(journal(), 0);
+        rig_end();
+    }
 }
 
 static void
@@ -764,14 +992,20 @@ test_wait_for_gone(void)
 static const struct test_case cases[] = {
     TEST(test_first_listing),
     TEST(test_bodies),
+    TEST(test_standin),
     TEST(test_interrupted_listing),
     TEST(test_new_mail),
     TEST(test_key_lost),
     TEST(test_reborn),
     TEST(test_relist_of_nothing),
+    TEST(test_relist_twice),
+    TEST(test_resets_rest),
+    TEST(test_folders_reborn),
+    TEST(test_target_deleted),
     TEST(test_flags_down),
     TEST(test_flags_up),
     TEST(test_flags_up_broken),
+    TEST(test_flags_up_twice),
     TEST(test_expunge),
     TEST(test_move),
     TEST(test_move_broken),
