@@ -308,6 +308,12 @@ struct eas_mail {
     const char *client_id; /* at most 40 characters, the same at each try */
     bool save_in_sent;
     struct slice mime;     /* borrowed until done */
+    /* Or, with `read`, its `size` bytes piece by piece, while they are sent:
+     * up to n from offset; 0 with e ends the command. May begin anew. */
+    uint64_t size;
+    size_t (*read)(void *arg, uint64_t offset, char *to, size_t n,
+                   struct err *e);
+    void *read_arg;
     /* REPLY and FORWARD mark this message as answered or forwarded; `mime` is
      * complete all the same (ReplaceMime). Gone there: status 150, then it
      * may be sent plainly. */

@@ -210,18 +210,20 @@ entry_failed(struct outbox_entry *en, const struct store_submission *row,
     enum outcome_kind kind = kind_of(err->code);
     struct eas_status_view account;
     bool old = now_unix() - en->created > en->ob->settings->queue_lifetime;
-    struct err late = *err;
+    struct err late = *err, said = *err;
 
     /* Trouble of the account, not of this message: it may pass. */
     eas_status_view(en->ob->eas, &account);
     if (kind == FOR_GOOD && err->code != E_LIMIT &&
-        (en->transport || account.stopped.code))
+        (en->transport || account.stopped.code)) {
         kind = SAY_OR_WAIT;
+        said.code = E_LOGIN; /* a door makes a 4xx of that */
+    }
     if (en->state != STORE_QUEUE_SENDING &&
         (kind == FOR_GOOD ||
          (kind == SAY_OR_WAIT && en->fresh && en->on_outcome &&
           !may_queue(en, err)))) {
-        entry_give_up(en, row, err);
+        entry_give_up(en, row, &said);
     } else if (old) {
         err_add(&late, en->state == STORE_QUEUE_SENDING
                            ? "given up; it may have arrived all the same"

@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mime/header.h"
 #include "sandbox/call.h"
 
 #define MEMORY 500 /* ClientIds; how many Exchange keeps is not published */
@@ -26,15 +28,21 @@ memory_path(struct call *c)
 }
 
 /* Of what was sent under it: the same id for other mail is a client's fault,
- * and 118 would make it lose that mail. */
+ * and 118 would make it lose that mail. Mail that is sealed anew for another
+ * try is the same mail: its Message-ID tells. */
 static void
 fingerprint(struct slice mime, char out[17])
 {
+    struct slice header = slice_cut(mime, 0, mime_header_length(mime));
+    struct arena *a = arena_new();
+    const char *id = mime_header_value(header, "message-id", a);
+    struct slice what = id ? slice_of(id) : mime;
     uint64_t h = 1469598103934665603u;
 
-    for (size_t i = 0; i < mime.n; i++)
-        h = (h ^ (unsigned char)mime.p[i]) * 1099511628211u;
+    for (size_t i = 0; i < what.n; i++)
+        h = (h ^ (unsigned char)what.p[i]) * 1099511628211u;
     snprintf(out, 17, "%016llx", (unsigned long long)h);
+    arena_free(&a);
 }
 
 /* Lines "DEVICE/ClientId FINGERPRINT", oldest first. */

@@ -56,5 +56,5 @@ SANDBOX_TESTS = tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
 	tests/sandbox/test_mischief.py tests/sandbox/test_quirks.py \
 	tests/sandbox/test_breaches.py tests/sandbox/test_commands.py
 TESTS += $(SANDBOX_TESTS)
-EXTRA_DIST += $(SANDBOX_TESTS) \
+EXTRA_DIST += $(SANDBOX_TESTS) tests/sandbox/large.py \
 	tests/lab/easclient.py tests/lab/tap.py tests/lab/wbxml.py

@@ -195,6 +195,24 @@ int store_cipher_seal(const struct secret *key, struct slice plain,
 int store_cipher_open(const struct secret *key, struct slice sealed,
                       struct buf *out, struct err *e);
 #define STORE_CIPHER_OVER ((size_t)64)
+/* A file of it chunk by chunk, each authenticated for itself: HEAD bytes, then
+ * chunks of CHUNK bytes and a TAG; the last one may be shorter. */
+#define STORE_CIPHER_HEAD 36u
+#define STORE_CIPHER_CHUNK ((size_t)65536)
+#define STORE_CIPHER_TAG 16u
+struct store_cipher_file;
+int store_cipher_file_new(const struct secret *key, struct slice head,
+                          struct store_cipher_file **out, struct err *e);
+void store_cipher_file_free(struct store_cipher_file **);
+/* Adds a chunk, which came with its tag. E_CRYPTO. */
+int store_cipher_file_open(struct store_cipher_file *, uint32_t number,
+                           bool last, struct slice sealed, struct buf *out,
+                           struct err *e);
+
+/* ---- queue.c ---- */
+
+/* The file of a submission; heap. */
+char *store_queue_path(struct store *, const char *id, bool sealed);
 
 /* ---- keywords (message.c) ---- */
 

@@ -420,7 +420,7 @@ push_moves(void *self)
 static int
 move_unknown(struct push *p, const struct sent_row *r, struct err *e)
 {
-    return store_message_adrift(p->sync->store, r->message, e);
+    return store_journal_adrift(p->sync->store, r->row, e);
 }
 
 static int

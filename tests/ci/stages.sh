@@ -6,8 +6,9 @@ STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
+large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
-faults     500  tests/faults/run           each command x each fault: the same end, or the error of the table
+faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
@@ -59,6 +60,7 @@ versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
+large() { take_tap large env srcdir=. tests/sandbox/large.py; }
 crash() { take_tap crash tests/crash/run --stops 8; }
 faults() {
     take_tap faults tests/faults/run || return

@@ -346,6 +346,8 @@ class Bench:
             lab.daemon.kill()
         if lab.server.process:
             lab.server.process.kill()  # its files are put back
+        for p in lab.starts:
+            p.kill()  # also of one that has ended: its files are closed
         lab.starts = []
         for name in ('daemon.log', 'sandbox.log'):
             open(os.path.join(lab.dir, name), 'w').close()

@@ -173,7 +173,7 @@ class Ping(Scenario):
     def act(self, cell):
         cell.lab.server.inject(cell.user, mail('m5').raw)
         cell.until(lambda: 'm5' in cell.shown('INBOX'), 'the first mail')
-        cell.until(lambda: cell.fired(), 'the fault')
+        time.sleep(1)   # the server tells of a Ping when it has ended
         cell.lab.server.inject(cell.user, mail('m6').raw)
 
 

@@ -266,7 +266,10 @@ class Client(threading.Thread):
         except ImapError as e:
             if e.status == 'BYE':
                 raise ConnectionResetError(e.text)
-            if e.code not in MAY_FAIL:
+            if e.status == 'BAD' and 'not allowed here' in e.text \
+                    and self.folder[0] == 'W':
+                self.folder = None  # renamed or deleted by the first client
+            elif e.code not in MAY_FAIL:
                 raise Broken('%s: %s' % (op, e))
             self.told.count(op, e.code)
 
