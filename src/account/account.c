@@ -61,6 +61,17 @@ on_stop(void *arg, const struct err *why)
         sync_start(a->sync);
 }
 
+static void
+on_begin_anew(void *arg)
+{
+    struct account *a = arg;
+
+    log_notice("account", "account=%s the server was changed and begins anew",
+               a->name);
+    if (a->sync)
+        sync_begin_anew(a->sync);
+}
+
 static void sessions_end(struct account *a, const char *why);
 
 static void
@@ -86,6 +97,7 @@ account_watch(struct account *a, struct eas_watcher *out)
     *out = (struct eas_watcher){.on_state = on_state,
                                 .on_policy = on_policy,
                                 .on_stop = on_stop,
+                                .on_begin_anew = on_begin_anew,
                                 .on_wipe = on_wipe,
                                 .arg = a};
 }

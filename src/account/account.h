@@ -117,6 +117,17 @@ struct account_link {
 };
 void account_link(const struct account *, struct account_link *out);
 
+/* The requests at hand: those that run, then those that wait, in their order;
+ * false past the end, or past the first ACCOUNT_REQUESTS. */
+#define ACCOUNT_REQUESTS 32u
+struct account_request {
+    const char *command; /* static */
+    bool running, background;
+    int64_t ms;          /* since it was asked for */
+};
+bool account_request_at(const struct account *, size_t i,
+                        struct account_request *out);
+
 /* Borrowed until the loop runs again; false past the end. */
 struct account_policy_entry {
     const char *name, *value, *how;

@@ -32,6 +32,24 @@ account_link(const struct account *a, struct account_link *out)
 }
 
 bool
+account_request_at(const struct account *a, size_t i,
+                   struct account_request *out)
+{
+    struct eas_work work[ACCOUNT_REQUESTS];
+    size_t n = a->eas ? eas_work(a->eas, work, ACCOUNT_REQUESTS) : 0;
+
+    if (i >= n || i >= ACCOUNT_REQUESTS)
+        return false;
+    *out = (struct account_request){
+        .command = work[i].command,
+        .running = work[i].running,
+        .background = work[i].background,
+        .ms = work[i].ms,
+    };
+    return true;
+}
+
+bool
 account_policy_at(const struct account *a, size_t i,
                   struct account_policy_entry *out)
 {

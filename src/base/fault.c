@@ -96,6 +96,15 @@ fault_point(const char *kind)
     return true;
 }
 
+long
+fault_number(const char *name, long otherwise)
+{
+    const char *s = getenv(name);
+    long n = s ? strtol(s, NULL, 10) : otherwise;
+
+    return n >= 1 && n <= otherwise ? n : otherwise;
+}
+
 #else
 /* An empty translation unit is not ISO C. */
 typedef int fault_unused;

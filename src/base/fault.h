@@ -25,9 +25,18 @@
 bool fault_point(const char *kind);
 /* Reads the environment anew (a test that forked). */
 void fault_reset(void);
+/* The value of an environment variable from 1 to `otherwise`, else that: what
+ * is slow on purpose may be quicker in a test of some thousand starts. */
+long fault_number(const char *name, long otherwise);
 /* A time to wait after trouble, in any unit; at least 1 stays. */
 int64_t fault_wait(int64_t wait);
 #else
+static inline long
+fault_number(const char *name, long otherwise)
+{
+    (void)name;
+    return otherwise;
+}
 static inline bool
 fault_point(const char *kind)
 {

@@ -81,6 +81,7 @@ certs_set_anchors(struct certs *cs, struct certs_anchors *a)
 {
     certs_anchors_unref(&cs->anchors);
     cs->anchors = certs_anchors_ref(a);
+    certs_judged_clear(cs);
 }
 
 void
@@ -194,10 +195,15 @@ known_best(struct certs *cs, struct certs_one *one, struct err *e)
         else if (certs_validated(cs, row.fingerprint) == CERTS_SAID_NO)
             j = (struct certs_judgment){CERTS_REVOKED,
                                         "revoked, says the server"};
+        else if (certs_judged_good(cs, &row, one->address, now))
+            j = (struct certs_judgment){.why = CERTS_OK};
         else
             certs_trust_judge(cs->anchors, x, certs_issuers(cs),
                               CERTS_ENCRYPT, one->address, now,
                               row.source == STORE_CERT_PINNED, &j);
+        if (j.why == CERTS_OK && !certs_judged_good(cs, &row, one->address,
+                                                    now))
+            certs_judged_keep(cs, &row, one->address, now);
         if (j.why == CERTS_OK &&
             (!one->cert || ASN1_TIME_compare(X509_get0_notBefore(x),
                                              X509_get0_notBefore(one->cert)) >

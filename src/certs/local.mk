@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libsp_certs.a
 libsp_certs_a_SOURCES = \
 	src/certs/certs.h src/certs/cipher.c src/certs/describe.c \
-	src/certs/find.c src/certs/issuers.c src/certs/learn.c \
+	src/certs/find.c src/certs/issuers.c src/certs/judged.c src/certs/learn.c \
 	src/certs/members.c src/certs/private.h src/certs/trust.c src/certs/validate.c
 
 # The vectors need smime, keys and certs together.

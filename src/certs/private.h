@@ -6,6 +6,15 @@
 
 #include "certs/certs.h"
 
+#define CERTS_JUDGED 64
+
+/* A certificate that was found usable for an address. */
+struct certs_judged {
+    int64_t at; /* Unix time; 0: empty */
+    bool pinned;
+    char fingerprint[65], address[256];
+};
+
 struct certs {
     struct loop *loop;
     struct store *store;
@@ -15,6 +24,7 @@ struct certs {
     bool harvest;
     STACK_OF(X509) *issuers; /* NULL: not looked for yet */
     int64_t validate_again;  /* the server does not answer before that */
+    struct certs_judged judged[CERTS_JUDGED];
 };
 
 /* ---- issuers.c ---- */
@@ -53,5 +63,14 @@ struct op *certs_validate(struct certs *, X509 *, const char *fingerprint,
 void certs_validate_book(struct certs *, const char *fingerprint,
                          const struct eas_validate_answer *,
                          const struct err *why);
+/* ---- judged.c ---- */
+
+struct store_cert;
+/* Was it usable for this address a moment ago, with these anchors? */
+bool certs_judged_good(struct certs *, const struct store_cert *,
+                       const char *address, int64_t now);
+void certs_judged_keep(struct certs *, const struct store_cert *,
+                       const char *address, int64_t now);
+void certs_judged_clear(struct certs *);
 
 #endif

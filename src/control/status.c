@@ -179,6 +179,26 @@ store_set(json_t *o, struct store *s)
     locals_set(o, s);
 }
 
+/* What the account's scheduler has at hand (SPEC section 4, Manners). */
+static json_t *
+requests_json(const struct account *a)
+{
+    struct account_request r;
+    json_t *list = json_array();
+
+    for (size_t i = 0; account_request_at(a, i, &r); i++) {
+        json_t *o = json_object();
+
+        json_object_set_new(o, "command", json_string(r.command));
+        json_object_set_new(o, "running", json_boolean(r.running));
+        json_object_set_new(o, "background", json_boolean(r.background));
+        json_object_set_new(o, "seconds",
+                            json_integer((json_int_t)(r.ms / 1000)));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static json_t *
 account_json(struct account *a)
 {
@@ -198,6 +218,7 @@ account_json(struct account *a)
                                        : account_settings(a)->server));
     json_object_set_new(o, "throttled_until",
                         number_or_null(link.held_until));
+    json_object_set_new(o, "requests", requests_json(a));
     json_object_set_new(o, "key_problem",
                         text_or_null(account_key_problem(a)));
     store_set(o, account_store(a));

@@ -39,6 +39,39 @@ show_sync(const json_t *a, FILE *to)
 }
 
 static void
+show_requests(const json_t *list, FILE *to)
+{
+    const json_t *r;
+    char text[60];
+    size_t i;
+
+    json_array_foreach(list, i, r)
+        fprintf(to, "    %s %s%s, %lld s\n",
+                json_is_true(json_object_get(r, "running")) ? "runs      "
+                                                            : "waits     ",
+                ctl_text(r, "command", text, sizeof text),
+                json_is_true(json_object_get(r, "background"))
+                    ? " in the background"
+                    : "",
+                number(r, "seconds"));
+}
+
+/* What of one folder, while the account goes on. */
+static void
+show_trouble(const json_t *a, FILE *to)
+{
+    const json_t *s = json_object_get(a, "sync");
+    char text[600];
+
+    if (json_is_string(json_object_get(a, "error")) ||
+        !json_is_string(json_object_get(s, "error")))
+        return;
+    fputs("    trouble    ", to);
+    ctl_put(to, slice_of(ctl_text(s, "error", text, sizeof text)), false);
+    fputc('\n', to);
+}
+
+static void
 show_refusals(const json_t *list, FILE *to)
 {
     const json_t *r;
@@ -102,6 +135,8 @@ show_account(const json_t *a, FILE *to)
         fprintf(to, "    throttled  until %s\n",
                 ctl_time_text(number(a, "throttled_until"), text,
                               sizeof text));
+    show_requests(json_object_get(a, "requests"), to);
+    show_trouble(a, to);
     if (json_is_string(json_object_get(a, "key_problem"))) {
         fputs("    keys       ", to);
         ctl_put(to, slice_of(ctl_text(a, "key_problem", text, sizeof text)),

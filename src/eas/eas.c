@@ -36,16 +36,19 @@ eas_url_complete(const char *url, struct err *e)
 {
     struct http_url parts;
     size_t n = strlen(url);
+    char *bare, *full = NULL;
 
-    if (http_url_parse(url, &parts, e))
-        return NULL;
-    if (strchr(url, '?')) {
-        err_set(e, E_INPUT, "%s: a URL with a query is not taken", url);
-        return NULL;
-    }
     while (n && url[n - 1] == '/')
         n--;
-    return xasprintf("%.*s%s", (int)n, url, parts.path[0] ? "" : DEFAULT_PATH);
+    bare = xstrndup(url, n);
+    if (http_url_parse(url, &parts, e) || http_url_parse(bare, &parts, e))
+        ; /* said */
+    else if (strchr(url, '?'))
+        err_set(e, E_INPUT, "%s: a URL with a query is not taken", url);
+    else
+        full = xasprintf("%s%s", bare, parts.path[0] ? "" : DEFAULT_PATH);
+    free(bare);
+    return full;
 }
 
 int
@@ -269,6 +272,31 @@ eas_status_view(const struct eas *eas, struct eas_status_view *out)
         out->held_until = now_unix() + (left + 999) / 1000;
     if (eas->stopped)
         out->stopped = eas->stop_err;
+}
+
+static size_t
+work_add(const struct list *calls, struct eas_work *out, size_t n, size_t max)
+{
+    for (const struct list *l = calls->next; l != calls; l = l->next) {
+        const struct eas_call *c = LIST_OBJECT(l, struct eas_call, node);
+
+        if (n < max)
+            out[n] = (struct eas_work){
+                .command = eas_command_name(c->kind->command),
+                .running = c->is_running,
+                .background = c->background,
+                .ms = now_ms() - c->since,
+            };
+        n++;
+    }
+    return n;
+}
+
+size_t
+eas_work(const struct eas *eas, struct eas_work *out, size_t max)
+{
+    return work_add(&eas->waiting, out,
+                    work_add(&eas->running, out, 0, max), max);
 }
 
 /* ---- small things that several commands need */

@@ -308,6 +308,12 @@ struct eas_mail {
     const char *client_id; /* at most 40 characters, the same at each try */
     bool save_in_sent;
     struct slice mime;     /* borrowed until done */
+    /* Or, with `read`, its `size` bytes piece by piece, while they are sent:
+     * up to n from offset; 0 with e ends the command. May begin anew. */
+    uint64_t size;
+    size_t (*read)(void *arg, uint64_t offset, char *to, size_t n,
+                   struct err *e);
+    void *read_arg;
     /* REPLY and FORWARD mark this message as answered or forwarded; `mime` is
      * complete all the same (ReplaceMime). Gone there: status 150, then it
      * may be sent plainly. */
@@ -429,6 +435,17 @@ struct op *eas_search(struct eas *, const struct eas_search_ask *,
                       struct eas_search_answer *out, op_done_fn *done,
                       void *arg);
 void eas_search_answer_clear(struct eas_search_answer *);
+
+/* ---- what the scheduler has at hand, for `status` ---- */
+
+struct eas_work {
+    const char *command; /* static */
+    bool running, background;
+    int64_t ms;          /* since it was asked for */
+};
+/* Those that run, then those that wait, in their order; how many there are in
+ * all, of which at most `max` are put to `out`. */
+size_t eas_work(const struct eas *, struct eas_work *out, size_t max);
 
 /* The policy document that was acknowledged last, or NULL (none). Borrowed
  * until the next on_policy. */

@@ -47,6 +47,8 @@ tell(struct fetch_reader *r, size_t i, int status, struct slice mime,
 {
     struct fetch_call *f = r->f;
 
+    if (f->items[i].told)
+        return; /* two Fetch for one item, two parts for one Fetch */
     f->items[i].told = true;
     f->on_body(f->body_arg, i, status, mime, truncated);
 }

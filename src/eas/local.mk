@@ -61,6 +61,13 @@ TESTS += tests/unit/test_eas_auth
 tests_unit_test_eas_auth_SOURCES = tests/unit/test_eas_auth.c
 tests_unit_test_eas_auth_LDADD = libsp_test.a $(LINK_2)
 
+check_PROGRAMS += tests/fuzz/fuzz_eas_items tests/fuzz/fuzz_eas_url
+FUZZ_TARGETS += tests/fuzz/fuzz_eas_items tests/fuzz/fuzz_eas_url
+tests_fuzz_fuzz_eas_items_SOURCES = tests/fuzz/fuzz_eas_items.c
+tests_fuzz_fuzz_eas_items_LDADD = $(FUZZ_MAIN) $(LINK_2)
+tests_fuzz_fuzz_eas_url_SOURCES = tests/fuzz/fuzz_eas_url.c
+tests_fuzz_fuzz_eas_url_LDADD = $(FUZZ_MAIN) $(LINK_2)
+
 check_PROGRAMS += tests/unit/test_eas_policy
 TESTS += tests/unit/test_eas_policy
 tests_unit_test_eas_policy_SOURCES = tests/unit/test_eas_policy.c

@@ -45,6 +45,12 @@ struct eas_request {
     enum eas_command command;
     struct wbxml_writer w; /* w.out.len <= 4: no body */
     struct slice payload;  /* what w leaves room for */
+    /* Or piece by piece: as eas_mail.read, of payload_size bytes. */
+    size_t (*payload_read)(void *arg, uint64_t offset, char *to, size_t n,
+                           struct err *e);
+    void *payload_arg;
+    uint64_t payload_size;
+    struct err payload_err;
     const char *policy_key; /* NULL: none is sent */
     bool multipart, fresh;
     int64_t stall_ms;

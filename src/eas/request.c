@@ -152,6 +152,29 @@ on_body(void *arg, struct slice piece, struct err *e)
     return 0;
 }
 
+/* A piece of the payload that is not in memory, or what stands around it. */
+static size_t
+on_read_through(struct eas_request *r, uint64_t offset, char *to, size_t n)
+{
+    struct slice prefix = wbxml_writer_prefix(&r->w);
+    struct slice suffix = wbxml_writer_suffix(&r->w), part;
+
+    if (offset >= prefix.n && offset - prefix.n < r->payload_size)
+        return r->payload_read(r->payload_arg, offset - prefix.n, to,
+                               n < r->payload_size - (offset - prefix.n)
+                                   ? n
+                                   : (size_t)(r->payload_size -
+                                              (offset - prefix.n)),
+                               &r->payload_err);
+    part = offset < prefix.n
+               ? slice_from(prefix, (size_t)offset)
+               : slice_from(suffix,
+                            (size_t)(offset - prefix.n - r->payload_size));
+    part = slice_cut(part, 0, n);
+    memcpy(to, part.p, part.n);
+    return part.n;
+}
+
 /* prefix, payload, suffix as one stream */
 static size_t
 on_read(void *arg, uint64_t offset, char *to, size_t n)
@@ -161,6 +184,8 @@ on_read(void *arg, uint64_t offset, char *to, size_t n)
                             wbxml_writer_suffix(&r->w)};
     size_t done = 0;
 
+    if (r->payload_read)
+        return on_read_through(r, offset, to, n);
     for (size_t i = 0; i < ARRAY_LEN(parts) && done < n; i++) {
         size_t from, k;
 
@@ -348,7 +373,7 @@ on_done(void *arg, const struct err *err)
         r->http.maybe_acted = true;
         outcome = EAS_FAILED;
     } else if (err) {
-        r->err = *err;
+        r->err = r->payload_err.code ? r->payload_err : *err;
         outcome = EAS_FAILED;
     } else if (r->http.status == 200) {
         outcome = outcome_200(r);
@@ -417,7 +442,7 @@ eas_request_send(struct eas_request *r,
     r->versions[0] = r->commands[0] = '\0';
     r->throttled = r->begin_anew = r->streaming = false;
     r->wait_ms = 0;
-    r->err = (struct err){0};
+    r->err = r->payload_err = (struct err){0};
     r->http = (struct http_answer){0};
     fault_point("http");
     request_headers(r, headers, lines);

@@ -1,7 +1,7 @@
 /*
  * SendMail, and SmartReply and SmartForward with ReplaceMime (MS-ASCMD
  * 2.2.1.17, .19, .20): the message goes out as it is, streamed from
- * the caller's memory between a few bytes of WBXML. An empty answer is
+ * the caller's memory or file between a few bytes of WBXML. An empty answer is
  * success. The ClientId makes a repetition safe, so the queue may repeat it
  * after provisioning or a 503, and the caller after a broken line.
  */
@@ -20,7 +20,7 @@ struct send_call {
     char *client_id;
     bool save;
     char *folder, *item; /* of the source */
-    struct slice mime;
+    struct eas_mail mail; /* what is borrowed of it: the bytes */
     int (*may_go)(void *arg, struct err *e);
     void *may_go_arg;
     struct eas_send_answer *out;
@@ -47,7 +47,10 @@ send_build(struct eas_call *c, struct err *e)
 
     if (s->may_go && s->may_go(s->may_go_arg, e))
         return -1;
-    c->req.payload = s->mime;
+    c->req.payload = s->mail.mime;
+    c->req.payload_read = s->mail.read;
+    c->req.payload_arg = s->mail.read_arg;
+    c->req.payload_size = s->mail.size;
     c->req.stall_ms = STALL_MS;
     wbxml_write_start(w, root_of(c));
     wbxml_write_text(w, COMPOSE_CLIENT_ID, s->client_id);
@@ -61,7 +64,8 @@ send_build(struct eas_call *c, struct err *e)
         wbxml_write_empty(w, COMPOSE_SAVE_IN_SENT_ITEMS);
     if (s->item) /* nothing of the original may be added by the server */
         wbxml_write_empty(w, COMPOSE_REPLACE_MIME);
-    wbxml_write_splice(w, COMPOSE_MIME, s->mime.n);
+    wbxml_write_splice(w, COMPOSE_MIME,
+                       s->mail.read ? s->mail.size : s->mail.mime.n);
     wbxml_write_end(w);
     return 0;
 }
@@ -129,15 +133,16 @@ eas_send(struct eas *eas, const struct eas_mail *mail,
         [EAS_REPLY] = KIND(EAS_CMD_SMARTREPLY),
         [EAS_FORWARD] = KIND(EAS_CMD_SMARTFORWARD)};
 #undef KIND
+    uint64_t size = mail->read ? mail->size : mail->mime.n;
     struct send_call *s;
 
     *out = (struct eas_send_answer){0};
     if (!mail->client_id || !mail->client_id[0] ||
-        strlen(mail->client_id) > CLIENT_ID_MAX || !mail->mime.n)
+        strlen(mail->client_id) > CLIENT_ID_MAX || !size)
         return op_decided(&(struct err){E_BUG, "SendMail needs a ClientId of "
                                                "at most 40 and a message"},
                           done, arg);
-    if (mail->mime.n > UINT32_MAX)
+    if (size > UINT32_MAX)
         return op_decided(&(struct err){E_LIMIT, "a message of over 4 GiB"},
                           done, arg);
     if (mail->verb != EAS_SEND &&
@@ -152,7 +157,10 @@ eas_send(struct eas *eas, const struct eas_mail *mail,
     s->out = out;
     s->client_id = xstrdup(mail->client_id);
     s->save = mail->save_in_sent;
-    s->mime = mail->mime;
+    s->mail.mime = mail->mime;
+    s->mail.size = mail->size;
+    s->mail.read = mail->read;
+    s->mail.read_arg = mail->read_arg;
     s->may_go = mail->may_go;
     s->may_go_arg = mail->may_go_arg;
     return eas_call_start(&s->call, done, arg);

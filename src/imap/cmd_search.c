@@ -73,6 +73,20 @@ imap_cmd_search(struct imap_command *cmd)
 
 /* ---- one message ---- */
 
+/* What a client was shown of it: enough for most keys. */
+static void
+record_load(struct search *s, size_t at, struct imap_candidate *c,
+            struct view_summary *record)
+{
+    struct imap_client *client = s->cmd->client;
+    struct err e;
+
+    if (views_summary(account_views(client->account),
+                      client->selected->entries[at].id, s->arena, record,
+                      &e) == 1)
+        c->record = record;
+}
+
 /* Everything but its bytes; false: it is gone. */
 static bool
 candidate_load(struct search *s, size_t at, struct imap_candidate *c,
@@ -86,9 +100,8 @@ candidate_load(struct search *s, size_t at, struct imap_candidate *c,
         return false;
     c->row = row;
     c->missing = row->body == STORE_BODY_ABSENT;
-    if (views_summary(account_views(client->account), row->id, s->arena,
-                      record, &e) == 1)
-        c->record = record;
+    if (!c->record)
+        record_load(s, at, c, record);
     return true;
 }
 
@@ -120,6 +133,11 @@ look_at(struct search *s, size_t at)
     if (sel->entries[at].marks & IMAP_GONE)
         return true;
     m = imap_match(s->args->key, &c);
+    if (m == IMAP_UNKNOWN) {
+        record_load(s, at, &c, &record);
+        if (c.record)
+            m = imap_match(s->args->key, &c);
+    }
     if (m == IMAP_UNKNOWN) {
         if (!candidate_load(s, at, &c, &row, &record))
             return true;

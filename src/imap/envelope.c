@@ -15,7 +15,25 @@ static int
 parse_nstring(struct imap_parse *p, struct slice *out)
 {
     *out = SLICE("");
-    return imap_parse_word(p, "NIL") ? 0 : imap_parse_string(p, out);
+    if (imap_parse_peek(p) != '"' && imap_parse_peek(p) != '{' &&
+        imap_parse_word(p, "NIL"))
+        return 0;
+    return imap_parse_string(p, out);
+}
+
+/* Most text is what it seems to be. */
+static void
+add_decoded(struct slice s, struct buf *out)
+{
+    bool plain = true;
+
+    for (size_t i = 0; i < s.n && plain; i++)
+        plain = (unsigned char)s.p[i] >= ' ' && (unsigned char)s.p[i] < 127 &&
+                (s.p[i] != '=' || i + 1 == s.n || s.p[i + 1] != '?');
+    if (plain)
+        buf_add_slice(out, s);
+    else
+        mime_words_decode(s, out);
 }
 
 static int
@@ -29,9 +47,11 @@ parse_address(struct imap_parse *p, struct buf *out)
         imap_parse_space(p) || parse_nstring(p, &host) ||
         imap_parse_char(p, ')'))
         return -1;
+    if (!out)
+        return 0;
     if (out->len)
         buf_adds(out, ", ");
-    mime_words_decode(name, out);
+    add_decoded(name, out);
     if (name.n)
         buf_addc(out, ' ');
     buf_addc(out, '<');
@@ -43,7 +63,7 @@ parse_address(struct imap_parse *p, struct buf *out)
     return 0;
 }
 
-/* NIL, a string, or a list of addresses. Adds. */
+/* NIL, a string, or a list of addresses. Adds; out NULL: goes past it. */
 static int
 parse_field(struct imap_parse *p, struct buf *out)
 {
@@ -52,7 +72,8 @@ parse_field(struct imap_parse *p, struct buf *out)
     if (imap_parse_peek(p) != '(') {
         if (parse_nstring(p, &s))
             return -1;
-        mime_words_decode(s, out);
+        if (out)
+            add_decoded(s, out);
         return 0;
     }
     p->p++;
@@ -75,10 +96,9 @@ imap_envelope_text(const char *envelope, enum imap_envelope_field field,
     p.p = arena_dup(a, slice_make(envelope, n));
     p.end = p.p + n;
     rc = imap_parse_char(&p, '(');
-    for (int i = 0; i <= (int)field && !rc; i++) {
-        buf_reset(&b);
-        rc = (i && imap_parse_space(&p)) || parse_field(&p, &b);
-    }
+    for (int i = 0; i <= (int)field && !rc; i++)
+        rc = (i && imap_parse_space(&p)) ||
+             parse_field(&p, i == (int)field ? &b : NULL);
     if (!rc)
         *out = arena_slice(a, buf_slice(&b));
     buf_clear(&b);

@@ -542,7 +542,7 @@ http_url_parse(const char *url, struct http_url *out, struct err *e)
 {
     CURLU *u = curl_url();
     char *host = NULL, *port = NULL, *path = NULL, *user = NULL;
-    char *fragment = NULL, *scheme = NULL;
+    char *scheme = NULL;
     int rc = -1;
 
     if (!u)
@@ -557,23 +557,23 @@ http_url_parse(const char *url, struct http_url *out, struct err *e)
                 scheme);
     else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
         err_set(e, E_INPUT, "a URL with a user name in it is not taken");
-    else if (curl_url_get(u, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_OK)
+    else if (strchr(url, '#')) /* an empty one is none to libcurl, but what
+                                 is added behind it would be one */
         err_set(e, E_INPUT, "%s: a URL with # is not taken", url);
     else if (curl_url_get(u, CURLUPART_PATH, &path, 0) ||
              !slice_copy(slice_of(host), out->host, sizeof out->host) ||
              !slice_copy(slice_of(strcmp(path, "/") == 0 ? "" : path),
                          out->path, sizeof out->path))
         err_set(e, E_LIMIT, "the URL is too long");
-    else {
-        out->port = (unsigned)strtoul(port, NULL, 10);
+    else if ((out->port = (unsigned)strtoul(port, NULL, 10)) == 0)
+        err_set(e, E_INPUT, "%s: port 0 is none", url);
+    else
         rc = 0;
-    }
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
     curl_free(path);
     curl_free(user);
-    curl_free(fragment);
     curl_url_cleanup(u);
     return rc;
 }

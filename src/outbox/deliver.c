@@ -24,6 +24,7 @@
 #define STATUS_NOT_SENT 120
 /* A SmartReply or SmartForward is tried so often, then a plain SendMail. */
 #define SMART_TRIES 2
+#define HEAD_PIECE ((size_t)64 << 10)
 
 struct deliver {
     struct op *op;
@@ -32,7 +33,11 @@ struct deliver {
     struct arena *arena;
     char id[16];
     struct store_submission row;
-    struct buf mime;
+    /* What leaves is `head`, the header, then the file from body_at on, piece
+     * by piece; the whole of it only where Sent is looked into. */
+    struct store_reader *file;
+    struct buf head, mime;
+    uint64_t body_at;
     struct eas_send_answer answer;
     struct err failed; /* of the SendMail, when it got an error */
     bool booked;       /* SENDING, by us */
@@ -43,13 +48,14 @@ struct deliver {
     int64_t looked;
 };
 
-static flow_step_fn deliver_row, deliver_load, deliver_source, deliver_look,
-    deliver_sure, deliver_book, deliver_flush, deliver_send, deliver_answer;
+static flow_step_fn deliver_row, deliver_open, deliver_source, deliver_load,
+    deliver_look, deliver_sure, deliver_book, deliver_flush, deliver_send, deliver_answer;
 
 static flow_step_fn *const deliver_steps[] = {
     deliver_row,
-    deliver_load,
+    deliver_open,   /* its file */
     deliver_source, /* what does it answer or forward? */
+    deliver_load,
     deliver_look,  /* an earlier try may have arrived: what is in Sent? */
     deliver_sure,
     deliver_book,  /* SENDING */
@@ -101,6 +107,8 @@ deliver_end(void *self, const struct err *err)
         copy.code = E_RETRY; /* the same message, decided again */
     if (d->stale && !*d->row.parent && en)
         en->anew = true;
+    store_reader_close(&d->file);
+    buf_wipe(&d->head);
     buf_wipe(&d->mime);
     arena_free(&d->arena);
     free(d);
@@ -124,6 +132,7 @@ outbox_deliver(struct outbox *ob, const char *id, op_done_fn *done, void *arg)
     d->arena = arena_new();
     slice_copy(slice_of(id), d->id, sizeof d->id);
     buf_init(&d->mime, OUTBOX_MAX);
+    buf_init(&d->head, OUTBOX_MAX);
     d->op = op_new(deliver_stop, d, done, arg);
     flow_start(&d->flow, deliver_steps, deliver_end, d);
     return d->op;
@@ -148,15 +157,44 @@ deliver_row(void *self)
     return FLOW_NEXT;
 }
 
+/* The header section, for that is looked at; what follows it stays where it
+ * is. */
+static int
+head_read(struct deliver *d, struct err *e)
+{
+    uint64_t size = store_reader_size(d->file);
+    size_t got, end = SIZE_MAX;
+
+    while (end >= d->head.len && d->head.len < size) {
+        char *to = buf_room(&d->head, HEAD_PIECE);
+
+        if (!to)
+            return err_set(e, E_LIMIT, "the message is too large");
+        if (store_reader_read(d->file, d->head.len, to, HEAD_PIECE, &got, e))
+            return -1;
+        if (!got)
+            break;
+        buf_added(&d->head, got);
+        end = mime_header_length(buf_slice(&d->head));
+    }
+    if (end < d->head.len)
+        buf_truncate(&d->head, end);
+    d->body_at = d->head.len;
+    return 0;
+}
+
 /* Of a copy for a hidden recipient the first file is what leaves. */
 static enum flow_next
-deliver_load(void *self)
+deliver_open(void *self)
 {
     struct deliver *d = self;
+    struct err e;
 
-    return flow_wait(&d->flow,
-                     store_queue_load(d->ob->store, d->id, !*d->row.parent,
-                                      &d->mime, flow_wake, &d->flow));
+    if (store_reader_open(d->ob->store, d->id, !*d->row.parent, &d->file,
+                          &e) ||
+        head_read(d, &e))
+        return flow_fail_err(&d->flow, &e);
+    return FLOW_NEXT;
 }
 
 /* A copy for a hidden recipient is no second answer. */
@@ -168,12 +206,25 @@ deliver_source(void *self)
 
     if (*d->row.parent)
         return FLOW_NEXT;
-    if (outbox_source_find(d->ob, buf_slice(&d->mime), d->arena, &d->source,
+    if (outbox_source_find(d->ob, buf_slice(&d->head), d->arena, &d->source,
                            &e) < 0)
         return flow_fail_err(&d->flow, &e);
     d->smart = d->source.server_id && !d->row.signed_ && !d->row.encrypted &&
                d->row.tries < SMART_TRIES;
     return FLOW_NEXT;
+}
+
+/* Copies in Sent are compared with the whole of it. */
+static enum flow_next
+deliver_load(void *self)
+{
+    struct deliver *d = self;
+
+    if (d->row.state != STORE_QUEUE_SENDING || !d->row.save_in_sent)
+        return FLOW_NEXT;
+    return flow_wait(&d->flow,
+                     store_queue_load(d->ob->store, d->id, !*d->row.parent,
+                                      &d->mime, flow_wake, &d->flow));
 }
 
 static enum flow_next
@@ -261,6 +312,25 @@ on_sent(void *arg, const struct err *err)
     flow_wake(&d->flow, NULL);
 }
 
+static size_t
+piece_read(void *arg, uint64_t offset, char *to, size_t n, struct err *e)
+{
+    struct deliver *d = arg;
+    size_t got = 0;
+
+    if (offset < d->head.len) {
+        struct slice s = slice_cut(
+            slice_from(buf_slice(&d->head), (size_t)offset), 0, n);
+
+        memcpy(to, s.p, s.n);
+        return s.n;
+    }
+    if (store_reader_read(d->file, d->body_at + (offset - d->head.len), to, n,
+                          &got, e))
+        return 0;
+    return got;
+}
+
 static enum flow_next
 deliver_send(void *self)
 {
@@ -268,7 +338,9 @@ deliver_send(void *self)
     struct eas_mail mail = {
         .client_id = d->row.client_id,
         .save_in_sent = d->row.save_in_sent,
-        .mime = buf_slice(&d->mime),
+        .size = d->head.len + store_reader_size(d->file) - d->body_at,
+        .read = piece_read,
+        .read_arg = d,
         .may_go = may_go,
         .may_go_arg = d,
     };
@@ -290,7 +362,7 @@ static bool
 to_drop(struct deliver *d)
 {
     static const struct mime_change change = {.name = "To"};
-    struct slice mime = buf_slice(&d->mime);
+    struct slice mime = buf_slice(&d->head);
     struct mime_addresses to = {0};
     struct buf less = BUF_INIT(OUTBOX_MAX);
     size_t at = 0, n;
@@ -298,16 +370,15 @@ to_drop(struct deliver *d)
 
     if (d->toless)
         return false;
-    n = mime_addresses_header(
-        slice_cut(mime, 0, mime_header_length(mime)), "To", &to);
+    n = mime_addresses_header(mime, "To", &to);
     empty = n > 0 && !mime_addresses_next(&to, &at);
     mime_addresses_clear(&to);
     if (!empty || mime_write_changed(mime, &change, 1, &less, NULL)) {
         buf_wipe(&less);
         return false;
     }
-    buf_wipe(&d->mime);
-    d->mime = less;
+    buf_wipe(&d->head);
+    d->head = less;
     d->toless = true;
     return true;
 }

@@ -181,6 +181,8 @@ struct outbox_copy {
     bool to_self;          /* encrypted to it as well */
     const struct certs_found *found; /* recipients of this copy only */
     bool hide_subject;
+    bool last; /* the message as submitted is needed no more: it comes back
+                  empty */
 };
 /* Reads `mime`, which the job has while it runs and gives back. */
 struct op *outbox_seal_read(struct worker *, struct buf *mime,

@@ -192,7 +192,7 @@ struct copy_job {
     enum outbox_already already;
     struct smime_orders orders;
     struct smime_to *to;
-    bool pass;
+    bool pass, last;
     struct buf made, *out;
 };
 
@@ -252,15 +252,20 @@ copy_run(struct worker_job *job)
     buf_init(&j->made, OUTBOX_MAX);
     rc = mime_write_changed(buf_slice(&j->mime), j->changes, j->nchanges,
                             &changed, e);
+    /* Each form of it goes as soon as the next one is there: a large message
+     * is in memory twice, not as often as there are forms. */
+    if (j->last)
+        buf_wipe(&j->mime);
     if (rc == 0)
         rc = outbox_envelope_seven(buf_slice(&changed), &seven, e);
+    buf_wipe(&changed);
     if (rc == 0 && j->pass)
         rc = pass_check(buf_slice(&seven), e);
-    if (rc == 0 && j->pass)
-        rc = buf_add_slice(&j->made, buf_slice(&seven))
-                 ? err_set(e, E_LIMIT, "the message is too large")
-                 : 0;
-    else if (rc == 0 && (j->orders.sign || j->orders.encrypt))
+    if (rc == 0 && j->pass) {
+        buf_wipe(&j->made);
+        j->made = seven;
+        seven = BUF_INIT(OUTBOX_MAX);
+    } else if (rc == 0 && (j->orders.sign || j->orders.encrypt))
         rc = smime_seal(&j->orders, buf_slice(&seven), &j->made, e);
     else if (rc == 0)
         rc = mime_write_7bit(buf_slice(&seven), NULL, &j->made, e);
@@ -268,7 +273,6 @@ copy_run(struct worker_job *job)
         rc = made_check(&j->made, e);
     if (rc && !e->code)
         err_set(e, E_BUG, "sealing failed without a reason");
-    buf_wipe(&changed);
     buf_wipe(&seven);
 }
 
@@ -436,6 +440,7 @@ orders_make(struct copy_job *j, const struct outbox_letter *l,
     struct smime_orders *o = &j->orders;
 
     j->pass = c->pass;
+    j->last = c->last;
     o->sign = c->sign;
     o->encrypt = c->encrypt;
     o->opaque = c->settings->signature == SETTINGS_SIGNATURE_OPAQUE;

@@ -38,6 +38,7 @@ struct send {
     const struct key *signer, *own;
     size_t copies; /* still to be made; the last one is the main one */
     bool counted;
+    size_t size; /* as it was submitted */
     const struct store_submission *child; /* just booked */
     struct buf sealed;
 };
@@ -380,6 +381,7 @@ copy_make(struct send *s, size_t i)
         .to_self = s->own && s->ob->settings->encrypt_to_self,
         .found = &found,
         .hide_subject = s->want.hide_subject,
+        .last = i == 0,
     };
 
     if (s->verdict.encrypt && only)
@@ -450,15 +452,17 @@ send_seal(void *self)
     if (s->child)
         outbox_entry_add(s->ob, s->child);
     s->child = NULL;
-    if (!s->counted)
+    if (!s->counted) {
         s->copies = copies_count(s);
+        s->size = s->mime.len;
+    }
     s->counted = true;
     if (s->sealed.len)
         return copy_keep(s, --s->copies);
     if (s->copies)
         return copy_make(s, s->copies - 1);
     log_info("outbox", "id=%s size=%zu signed=%s encrypted=%s%s", s->id,
-             s->mime.len, s->verdict.sign ? "yes" : "no",
+             s->size, s->verdict.sign ? "yes" : "no",
              s->verdict.encrypt ? "yes" : "no",
              s->want.pass ? " sealed by the mail program" : "");
     buf_wipe(&s->mime);

@@ -62,10 +62,11 @@ struct trick {
         TRICK_TYPE,   /* done, the answer's Content-Type is text */
         TRICK_HTML,   /* 200 with a page in HTML, nothing done */
         TRICK_WIPE,
-        TRICK_POLICY,   /* what was acknowledged is out of date */
-        TRICK_FORGET,   /* the device is unknown: keys, folders, policy */
-        TRICK_RENUMBER, /* all messages get new ids */
-        TRICK_SWAP,     /* each message's id becomes another's */
+        TRICK_WIPE_ACCOUNT, /* the same, for this account only */
+        TRICK_POLICY,       /* what was acknowledged is out of date */
+        TRICK_FORGET,       /* the device is unknown: keys, folders, policy */
+        TRICK_RENUMBER,     /* all messages get new ids */
+        TRICK_SWAP,         /* each message's id becomes another's */
         TRICK_LAST = TRICK_SWAP,
         QUIRK_SMALL_IDS,  /* ids are numbers, unique in a folder only */
         QUIRK_REUSE_IDS,  /* new mail gets the id of a deleted one */
@@ -158,7 +159,14 @@ void call_write_id(struct call *, unsigned tag, const struct message *);
 /* The commands, each in its cmd_ file. */
 handler_fn cmd_sync, cmd_ping, cmd_folder_sync, cmd_folder_create,
     cmd_folder_delete, cmd_folder_update, cmd_estimate, cmd_items, cmd_move,
-    cmd_send, cmd_provision, cmd_resolve, cmd_settings;
+    cmd_send, cmd_provision, cmd_resolve, cmd_settings, cmd_search, cmd_find,
+    cmd_validate;
+
+/* The element Oof of Settings. */
+void oof_answer(struct call *);
+/* What Search calls a message. */
+void long_id_write(struct call *, const struct message *);
+struct message *long_id_find(struct call *, struct slice);
 
 extern const struct command commands[];
 const struct command *command_find(const char *name);

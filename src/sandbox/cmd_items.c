@@ -20,7 +20,7 @@ static void
 write_ids(struct call *c, const struct wbxml_node *n)
 {
     static const unsigned tags[] = {AIRSYNC_COLLECTION_ID, AIRSYNC_SERVER_ID,
-                                    BASE_FILE_REFERENCE};
+                                    SEARCH_LONG_ID, BASE_FILE_REFERENCE};
 
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
         if (wbxml_has(n, tags[i], 0))
@@ -50,7 +50,9 @@ fetch_item(struct call *c, const struct wbxml_node *n)
     const struct wbxml_node *o = wbxml_find(n, ITEMOPS_OPTIONS, 0);
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
     struct folder *f = call_folder(c, wbxml_text(n, AIRSYNC_COLLECTION_ID, 0));
-    struct message *m = call_message(c, f, id);
+    struct message *m = wbxml_has(n, SEARCH_LONG_ID, 0)
+                            ? long_id_find(c, wbxml_text(n, SEARCH_LONG_ID, 0))
+                            : call_message(c, f, id);
     struct prefs p;
     int status = prefs_of(o, &p);
     long never = -1;
@@ -63,7 +65,7 @@ fetch_item(struct call *c, const struct wbxml_node *n)
         fetch_fail(c, n, 6); /* not found */
         return;
     }
-    if (call_quirk(c, QUIRK_NEVER, f, m, &never)) {
+    if (call_quirk(c, QUIRK_NEVER, m->folder, m, &never)) {
         fetch_fail(c, n, never > 0 ? (int)never : 14);
         return;
     }
@@ -158,8 +160,6 @@ fetch(struct call *c, const struct wbxml_node *n)
     wbxml_write_start(&c->w, ITEMOPS_FETCH);
     if (collection != item || item + file + found != 1)
         fetch_fail(c, n, 2);
-    else if (found)
-        fetch_fail(c, n, 6); /* Search is not served, so no such id */
     else if (file)
         fetch_attachment(c, n);
     else

@@ -126,8 +126,10 @@ acknowledge(struct call *c, struct slice type, const char *text)
 static enum answer
 wipe(struct call *c)
 {
-    const struct wbxml_node *said =
-        wbxml_find(c->root, PROVISION_REMOTE_WIPE, 0);
+    unsigned tag = c->device->wipe_account && c->version >= 161
+                       ? PROVISION_ACCOUNT_ONLY_REMOTE_WIPE
+                       : PROVISION_REMOTE_WIPE;
+    const struct wbxml_node *said = wbxml_find(c->root, tag, 0);
 
     if (said && wbxml_number(said, 0, PROVISION_STATUS, 0) == 1) {
         c->device->wipe = false;
@@ -136,7 +138,7 @@ wipe(struct call *c)
     }
     answer_start(c);
     if (!said)
-        wbxml_write_empty(&c->w, PROVISION_REMOTE_WIPE);
+        wbxml_write_empty(&c->w, tag);
     wbxml_write_end(&c->w);
     return ANSWER_WBXML;
 }

@@ -7,12 +7,15 @@
  * the answer is 121, as when composing fails, and the client is to send the
  * whole message by SendMail.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mime/header.h"
 #include "sandbox/call.h"
 
 #define MEMORY 500 /* ClientIds; how many Exchange keeps is not published */
@@ -24,26 +27,49 @@ memory_path(struct call *c)
     return xasprintf("%s/sent", c->user->state);
 }
 
-/* Lines "DEVICE/ClientId", oldest first. */
+/* Of what was sent under it: the same id for other mail is a client's fault,
+ * and 118 would make it lose that mail. Mail that is sealed anew for another
+ * try is the same mail: its Message-ID tells. */
+static void
+fingerprint(struct slice mime, char out[17])
+{
+    struct slice header = slice_cut(mime, 0, mime_header_length(mime));
+    struct arena *a = arena_new();
+    const char *id = mime_header_value(header, "message-id", a);
+    struct slice what = id ? slice_of(id) : mime;
+    uint64_t h = 1469598103934665603u;
+
+    for (size_t i = 0; i < what.n; i++)
+        h = (h ^ (unsigned char)what.p[i]) * 1099511628211u;
+    snprintf(out, 17, "%016llx", (unsigned long long)h);
+    arena_free(&a);
+}
+
+/* Lines "DEVICE/ClientId FINGERPRINT", oldest first. */
 static bool
-was_sent(struct call *c, const char *key)
+was_sent(struct call *c, const char *key, const char *print)
 {
     struct buf b = BUF_INIT(MEMORY_BYTES);
     char *path = memory_path(c);
-    struct slice rest, line;
+    struct slice rest, line, word;
     struct err e;
     bool found = false;
 
     if (!file_read(path, &b, &e))
-        for (rest = buf_slice(&b); slice_next(&rest, '\n', &line);)
-            found |= slice_is(line, key);
+        for (rest = buf_slice(&b); slice_next(&rest, '\n', &line);) {
+            if (!slice_next(&line, ' ', &word) || !slice_is(word, key))
+                continue;
+            found = true;
+            if (!slice_is(line, print))
+                call_note_breach(c, "this ClientId was another message's");
+        }
     free(path);
     buf_clear(&b);
     return found;
 }
 
 static void
-remember(struct call *c, const char *key)
+remember(struct call *c, const char *key, const char *print)
 {
     struct buf was = BUF_INIT(MEMORY_BYTES), now = BUF_INIT(MEMORY_BYTES);
     char *path = memory_path(c);
@@ -59,7 +85,7 @@ remember(struct call *c, const char *key)
             buf_add_slice(&now, line);
             buf_addc(&now, '\n');
         }
-    buf_addf(&now, "%s\n", key);
+    buf_addf(&now, "%s %s\n", key, print);
     if (file_write(path, buf_slice(&now), 0600, false, &e))
         log_error("send", "%s", e.text);
     free(path);
@@ -84,8 +110,10 @@ source_find(struct call *c, struct message **out)
         return 0;
     if (folder != item || item == found)
         return 105; /* neither or both ways to name it */
-    if (found)
-        return 150;
+    if (found) {
+        *out = long_id_find(c, wbxml_text(n, COMPOSE_LONG_ID, 0));
+        return *out ? 0 : 150;
+    }
     f = call_folder(c, wbxml_text(n, COMPOSE_FOLDER_ID, 0));
     *out = call_message(c, f, wbxml_text(n, COMPOSE_ITEM_ID, 0));
     return *out ? 0 : 150;
@@ -118,7 +146,7 @@ cmd_send(struct call *c)
 {
     struct slice id = wbxml_text(c->root, COMPOSE_CLIENT_ID, 0);
     struct slice mime = wbxml_text(c->root, COMPOSE_MIME, 0);
-    char *key = xasprintf("%s/%s", c->device->id, id.p);
+    char print[17], *key = xasprintf("%s/%s", c->device->id, id.p);
     struct message *source;
     int status = source_find(c, &source);
 
@@ -126,7 +154,8 @@ cmd_send(struct call *c)
         status = forward_judge(c);
     if (!status && wbxml_has(c->root, COMPOSE_ACCOUNT_ID, 0))
         status = 166; /* there are no further accounts */
-    if (!status && was_sent(c, key))
+    fingerprint(mime, print);
+    if (!status && was_sent(c, key, print))
         status = 118;
     if (!status && source && !wbxml_has(c->root, COMPOSE_REPLACE_MIME, 0))
         status = 121;
@@ -135,7 +164,7 @@ cmd_send(struct call *c)
             deliver(c, mime, wbxml_has(c->root, COMPOSE_SAVE_IN_SENT_ITEMS, 0));
     if (!status) {
         if (!call_quirk(c, QUIRK_FORGET_CLIENT, NULL, NULL, NULL))
-            remember(c, key);
+            remember(c, key, print);
         mark_source(c, source);
     }
     free(key);

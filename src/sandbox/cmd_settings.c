@@ -1,6 +1,6 @@
 /*
- * Settings (MS-ASCMD 2.2.1.18): who the user is, what the device says of
- * itself, and the absence note, which is off and stays so.
+ * Settings (MS-ASCMD 2.2.1.18): who the user is, and what the device says of
+ * itself. The absence note is in cmd_oof.c.
  */
 #include "sandbox/call.h"
 
@@ -43,33 +43,6 @@ user_information(struct call *c)
     wbxml_write_end(&c->w);
 }
 
-static void
-oof(struct call *c)
-{
-    static const unsigned audiences[] = {SETTINGS_APPLIES_TO_INTERNAL,
-                                         SETTINGS_APPLIES_TO_EXTERNAL_KNOWN,
-                                         SETTINGS_APPLIES_TO_EXTERNAL_UNKNOWN};
-    bool get = wbxml_has(c->root, SETTINGS_OOF, SETTINGS_GET, 0);
-    bool set = wbxml_has(c->root, SETTINGS_OOF, SETTINGS_SET, 0);
-
-    if (get == set || set) { /* both or neither: nonsense; Set: not here */
-        status_only(c, SETTINGS_OOF, get == set ? 2 : 3);
-        return;
-    }
-    wbxml_write_start(&c->w, SETTINGS_OOF);
-    wbxml_write_text(&c->w, SETTINGS_STATUS, "1");
-    wbxml_write_start(&c->w, SETTINGS_GET);
-    wbxml_write_text(&c->w, SETTINGS_OOF_STATE, "0");
-    for (size_t i = 0; i < sizeof audiences / sizeof audiences[0]; i++) {
-        wbxml_write_start(&c->w, SETTINGS_OOF_MESSAGE);
-        wbxml_write_empty(&c->w, audiences[i]);
-        wbxml_write_text(&c->w, SETTINGS_ENABLED, "0");
-        wbxml_write_end(&c->w);
-    }
-    wbxml_write_end(&c->w);
-    wbxml_write_end(&c->w);
-}
-
 enum answer
 cmd_settings(struct call *c)
 {
@@ -77,7 +50,7 @@ cmd_settings(struct call *c)
         return call_breach(c, 2, "nothing asked for");
     call_start(c, 1);
     if (wbxml_has(c->root, SETTINGS_OOF, 0))
-        oof(c);
+        oof_answer(c);
     if (wbxml_has(c->root, SETTINGS_DEVICE_INFORMATION, 0))
         status_only(c, SETTINGS_DEVICE_INFORMATION, 1);
     if (wbxml_has(c->root, SETTINGS_DEVICE_PASSWORD, 0))

@@ -35,13 +35,13 @@ const struct command commands[] = {
      cmd_provision},
     {"ResolveRecipients", 21, RESOLVE_RESOLVE_RECIPIENTS, RESOLVE_STATUS, 5,
      140, false, cmd_resolve},
+    {"Search", 16, SEARCH_SEARCH, SEARCH_STATUS, 2, 140, false, cmd_search},
+    {"ValidateCert", 22, VALIDATE_VALIDATE_CERT, VALIDATE_STATUS, 103, 140,
+     false, cmd_validate},
+    {"Find", 23, FIND_FIND, FIND_STATUS, 2, 161, false, cmd_find},
     /* Known, but not served: Status 137, and not in the list of OPTIONS. */
     {"MeetingResponse", 15, MEETING_MEETING_RESPONSE, MEETING_STATUS, 103, 140,
      true, NULL},
-    {"Search", 16, SEARCH_SEARCH, SEARCH_STATUS, 2, 140, true, NULL},
-    {"ValidateCert", 22, VALIDATE_VALIDATE_CERT, VALIDATE_STATUS, 103, 140,
-     true, NULL},
-    {"Find", 23, FIND_FIND, FIND_STATUS, 2, 161, true, NULL},
 };
 
 const struct command *

@@ -69,7 +69,7 @@ device_save(struct device *d, struct err *e)
 
     buf_addf(&b, "number %u\ntype %s\npolicy %u %u %s\nmade %u\nwipe %d\n",
              d->number, d->type, d->policy_key, d->temporary_key, d->policy,
-             d->made, d->wipe);
+             d->made, d->wipe ? 1 + d->wipe_account : 0);
     add_hierarchy(&b, "folders", &d->folders);
     add_hierarchy(&b, "before", &d->folders_before);
     rc = file_write(path, buf_slice(&b), 0600, false, e);
@@ -246,7 +246,8 @@ take_line(struct device *d, struct slice word, struct slice rest)
     } else if (slice_is(word, "made")) {
         d->made = (uint32_t)strtoul(text, NULL, 10);
     } else if (slice_is(word, "wipe")) {
-        d->wipe = text[0] == '1';
+        d->wipe = text[0] == '1' || text[0] == '2';
+        d->wipe_account = text[0] == '2';
     } else if (slice_is(word, "folders")) {
         take_hierarchy(&d->folders, rest);
     } else if (slice_is(word, "before")) {

@@ -74,9 +74,10 @@ struct device {
     char *id, *type;
     unsigned number; /* as in struct touch */
     uint32_t policy_key, temporary_key;
-    char *policy;  /* hash of the document that was acknowledged, or "" */
-    char *offered; /* of the one that was given out last, or "" */
-    bool wipe;     /* is to be wiped */
+    char *policy;      /* hash of the document that was acknowledged, or "" */
+    char *offered;     /* of the one that was given out last, or "" */
+    bool wipe;         /* is to be wiped */
+    bool wipe_account; /* of this account only (16.1) */
     struct hierarchy folders, folders_before;
     uint32_t made; /* by the FolderCreate that made the newest key */
     struct list collections;
@@ -86,6 +87,7 @@ struct device {
     unsigned ping_heartbeat;
     uint32_t *sync_cache; /* collections of the last Sync */
     size_t sync_cached;
+    char search_id[64];            /* of the last Find from the start */
     uint32_t retired[RETIRED_MAX]; /* keys that may not come again; a ring */
     unsigned retired_next;
     unsigned sync_wait; /* seconds, of the last Sync */

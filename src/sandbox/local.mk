@@ -11,12 +11,15 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/cmd_folders.c \
 	src/sandbox/cmd_items.c \
 	src/sandbox/cmd_move.c \
+	src/sandbox/cmd_oof.c \
 	src/sandbox/cmd_ping.c \
 	src/sandbox/cmd_provision.c \
 	src/sandbox/cmd_resolve.c \
+	src/sandbox/cmd_search.c \
 	src/sandbox/cmd_send.c \
 	src/sandbox/cmd_settings.c \
 	src/sandbox/cmd_sync.c \
+	src/sandbox/cmd_validate.c \
 	src/sandbox/commands.c \
 	src/sandbox/deliver.c \
 	src/sandbox/device.c src/sandbox/device.h \
@@ -27,6 +30,7 @@ sealpost_sandbox_SOURCES = \
 	src/sandbox/index.c \
 	src/sandbox/item.c \
 	src/sandbox/listing.c \
+	src/sandbox/look.c src/sandbox/look.h \
 	src/sandbox/mail.h \
 	src/sandbox/mailroot.c \
 	src/sandbox/main.c \
@@ -50,7 +54,7 @@ sealpost_sandbox_LDADD = $(LINK_1)
 
 SANDBOX_TESTS = tests/sandbox/test_sandbox.py tests/sandbox/test_refused.py \
 	tests/sandbox/test_mischief.py tests/sandbox/test_quirks.py \
-	tests/sandbox/test_breaches.py
+	tests/sandbox/test_breaches.py tests/sandbox/test_commands.py
 TESTS += $(SANDBOX_TESTS)
-EXTRA_DIST += $(SANDBOX_TESTS) \
+EXTRA_DIST += $(SANDBOX_TESTS) tests/sandbox/large.py \
 	tests/lab/easclient.py tests/lab/tap.py tests/lab/wbxml.py

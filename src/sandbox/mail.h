@@ -114,8 +114,11 @@ typedef void mail_changed_fn(void *arg, struct user *, struct folder *folder);
 
 /* ---- mailroot.c: the directory DIR */
 
-int mailroot_open(const char *dir, mail_changed_fn *changed, void *arg,
-                  struct mailroot **out, struct err *e);
+/* exchange_names: "Sent Items" and "Deleted Items". */
+int mailroot_open(const char *dir, bool exchange_names,
+                  mail_changed_fn *changed, void *arg, struct mailroot **out,
+                  struct err *e);
+bool mailroot_exchange_names(const struct mailroot *);
 void mailroot_close(struct mailroot **);
 const char *mailroot_dir(const struct mailroot *);
 struct list *mailroot_users(struct mailroot *);

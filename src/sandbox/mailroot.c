@@ -19,6 +19,7 @@ struct mailroot {
     mail_changed_fn *changed;
     mail_arrived_fn *arrived;
     void *arg;
+    bool exchange_names;
     bool open; /* changes before that are nobody's business */
 };
 
@@ -26,6 +27,12 @@ const char *
 mailroot_dir(const struct mailroot *r)
 {
     return r->dir;
+}
+
+bool
+mailroot_exchange_names(const struct mailroot *r)
+{
+    return r->exchange_names;
 }
 
 struct list *
@@ -143,12 +150,13 @@ mailroot_reload(struct mailroot *r, struct err *e)
 }
 
 int
-mailroot_open(const char *dir, mail_changed_fn *changed, void *arg,
-              struct mailroot **out, struct err *e)
+mailroot_open(const char *dir, bool exchange_names, mail_changed_fn *changed,
+              void *arg, struct mailroot **out, struct err *e)
 {
     struct mailroot *r = xcalloc(1, sizeof *r);
 
     r->dir = xstrdup(dir);
+    r->exchange_names = exchange_names;
     r->changed = changed;
     r->arg = arg;
     list_init(&r->users);

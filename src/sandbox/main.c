@@ -19,7 +19,8 @@
 static const char usage[] =
     "usage: sealpost-sandbox --root DIR [--listen ADDRESS:PORT]\n"
     "       [--admin ADDRESS:PORT] [--cert FILE --key FILE]\n"
-    "       [--versions LIST] [--max-request BYTES] [--ping-adds] [-v]\n";
+    "       [--versions LIST] [--max-request BYTES] [--ping-adds]\n"
+    "       [--exchange-names] [-v]\n";
 
 enum {
     O_ROOT = 256,
@@ -30,6 +31,7 @@ enum {
     O_VERSIONS,
     O_MAX,
     O_ADDS,
+    O_NAMES,
     O_VERSION
 };
 
@@ -43,6 +45,7 @@ static const struct option options[] = {
     {"max-request", required_argument, NULL, O_MAX},
     {"version", no_argument, NULL, O_VERSION},
     {"ping-adds", no_argument, NULL, O_ADDS},
+    {"exchange-names", no_argument, NULL, O_NAMES},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -92,6 +95,9 @@ arguments_read(int argc, char **argv, struct sandbox_options *o)
             return 1;
         case O_ADDS:
             o->ping_adds = true;
+            break;
+        case O_NAMES:
+            o->exchange_names = true;
             break;
         case 'v':
             o->verbose = true;

@@ -48,6 +48,7 @@ static const struct word {
     {"type", TRICK_TYPE, WORDS},
     {"html", TRICK_HTML, ALONE},
     {"wipe", TRICK_WIPE, ALONE},
+    {"wipe-account", TRICK_WIPE_ACCOUNT, ALONE},
     {"policy", TRICK_POLICY, ALONE},
     {"forget-device", TRICK_FORGET, ALONE},
     {"renumber", TRICK_RENUMBER, ALONE},

@@ -267,7 +267,8 @@ sandbox_open(const struct sandbox_options *o, struct sandbox **out,
     s->versions = sandbox_versions_parse(o->versions);
     if (!s->versions)
         err_set(e, E_INPUT, "--versions: %s is not understood", o->versions);
-    else if (!mailroot_open(o->root, on_changed, s, &s->mail, e) &&
+    else if (!mailroot_open(o->root, o->exchange_names, on_changed, s, &s->mail,
+                            e) &&
              !certificate_load(s, o, e) && !mischief_open(s, o, e) &&
              !listen_on(o->listen, s->tls, o->max_request, on_request, s,
                         &s->httpd, e) &&

@@ -34,6 +34,7 @@ struct sandbox_options {
     const char *versions;       /* "14.1,16.1" */
     size_t max_request;         /* bytes; 0: 64 MiB */
     bool ping_adds;             /* Ping wakes for arrivals only */
+    bool exchange_names;        /* of the special folders */
     bool verbose;
 };
 

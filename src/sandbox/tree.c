@@ -27,11 +27,12 @@
 static const struct special {
     const char *directory, *name;
     int type;
+    const char *exchange; /* its name with --exchange-names */
 } specials[] = {
-    {"INBOX", "Inbox", 2},
-    {"Drafts", "Drafts", 3},
-    {"Trash", "Trash", 4},
-    {"Sent", "Sent", 5},
+    {"INBOX", "Inbox", 2, "Inbox"},
+    {"Drafts", "Drafts", 3, "Drafts"},
+    {"Trash", "Trash", 4, "Deleted Items"},
+    {"Sent", "Sent", 5, "Sent Items"},
 };
 
 /* ---- names */
@@ -138,7 +139,8 @@ tree_find_path(struct user *u, const char *path)
 
     for (size_t i = 0; i < ARRAY_LEN(specials); i++)
         if (!ascii_icmp(path, specials[i].directory) ||
-            !ascii_icmp(path, specials[i].name))
+            !ascii_icmp(path, specials[i].name) ||
+            !ascii_icmp(path, specials[i].exchange))
             return tree_find_type(u, specials[i].type);
     while (slice_next(&rest, '/', &piece)) {
         char *name = slice_dup(piece);
@@ -248,13 +250,15 @@ place_type(const char *place)
 }
 
 static char *
-place_name(const char *place)
+place_name(const struct user *u, const char *place)
 {
     const char *slash = strrchr(place, '/');
 
     for (size_t i = 0; i < ARRAY_LEN(specials); i++)
         if (!strcmp(place, specials[i].directory))
-            return xstrdup(specials[i].name);
+            return xstrdup(mailroot_exchange_names(u->root)
+                               ? specials[i].exchange
+                               : specials[i].name);
     return display_name(slash ? slash + 1 : place);
 }
 
@@ -269,7 +273,7 @@ folder_take(struct user *u, const char *path, uint32_t parent,
     f->user = u;
     f->parent = parent;
     f->path = xstrdup(path);
-    f->name = place_name(place);
+    f->name = place_name(u, place);
     f->type = place_type(place);
     if (!k || !known_find(k, place, &f->id, &f->seq)) {
         f->id = u->next_folder++;

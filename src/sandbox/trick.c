@@ -86,6 +86,16 @@ policy_outdate(struct device *d)
     device_save(d, &e);
 }
 
+static void
+wipe_want(struct device *d, bool account_only)
+{
+    struct err e;
+
+    d->wipe = true;
+    d->wipe_account = account_only;
+    device_save(d, &e);
+}
+
 /* New ids make every key worthless. */
 static void
 ids_change(struct call *c)
@@ -140,7 +150,8 @@ trick_play(struct call *c)
         call_free(c);
         return true;
     case TRICK_WIPE:
-        c->device->wipe = true;
+    case TRICK_WIPE_ACCOUNT:
+        wipe_want(c->device, c->trick.kind == TRICK_WIPE_ACCOUNT);
         return false;
     case TRICK_POLICY:
         policy_outdate(c->device);

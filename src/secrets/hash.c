@@ -12,10 +12,10 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/code.h"
+#include "base/fault.h"
 #include "base/mem.h"
 
 #define SALT_LEN 16
@@ -128,26 +128,13 @@ parse(const char *hash, struct scrypt *s, struct err *e)
     return 0;
 }
 
-/* The crash tests log in some thousand times. */
-static uint32_t
-ln(void)
-{
-#ifdef SEALPOST_FAULTS
-    const char *s = getenv("SEALPOST_FAULT_LN");
-    long n = s ? strtol(s, NULL, 10) : LN;
-
-    return n >= 1 && n <= LN ? (uint32_t)n : LN;
-#else
-    return LN;
-#endif
-}
-
 int
 secrets_hash_make(struct slice password, char out[SECRETS_HASH_SIZE],
                   struct err *e)
 {
     unsigned char salt[SALT_LEN], hash[HASH_LEN];
-    struct scrypt s = {ln(), R, P, BUF_INIT(64), BUF_INIT(HASH_LEN)};
+    struct scrypt s = {(uint32_t)fault_number("SEALPOST_FAULT_LN", LN), R, P,
+                       BUF_INIT(64), BUF_INIT(HASH_LEN)};
     struct buf text = BUF_INIT(SECRETS_HASH_SIZE - 1);
     int ret;
 

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/code.h"
@@ -20,9 +21,9 @@
 
 #define MAGIC "SPC1"
 #define SALT 32u
-#define HEAD (4u + SALT)
-#define CHUNK ((size_t)65536)
-#define TAG 16u
+#define HEAD STORE_CIPHER_HEAD
+#define CHUNK STORE_CIPHER_CHUNK
+#define TAG STORE_CIPHER_TAG
 
 static int
 chunk_key(const struct secret *key, const unsigned char *salt,
@@ -159,5 +160,64 @@ store_cipher_open(const struct secret *key, struct slice sealed,
         return err_set(e, E_CRYPTO,
                        "a sealed file is damaged or the data key is another");
     }
+    return 0;
+}
+
+/* ---- chunk by chunk ---- */
+
+struct store_cipher_file {
+    EVP_CIPHER_CTX *ctx;
+};
+
+int
+store_cipher_file_new(const struct secret *key, struct slice head,
+                      struct store_cipher_file **out, struct err *e)
+{
+    struct store_cipher_file *f;
+    unsigned char k[32];
+
+    if (!key->data || key->len != 32)
+        return err_set(e, E_LOCKED, "the account's data key is not there");
+    if (head.n != HEAD || memcmp(head.p, MAGIC, 4) != 0)
+        return err_set(e, E_CRYPTO, "not a sealed file, or cut");
+    if (chunk_key(key, (const unsigned char *)head.p + 4, k, e))
+        return -1;
+    f = xcalloc(1, sizeof *f);
+    f->ctx = EVP_CIPHER_CTX_new();
+    if (!f->ctx ||
+        EVP_DecryptInit_ex(f->ctx, EVP_aes_256_gcm(), NULL, k, NULL) != 1)
+        store_cipher_file_free(&f);
+    mem_wipe(k, sizeof k);
+    if (!f)
+        return err_set(e, E_CRYPTO, "the cipher could not be set up");
+    *out = f;
+    return 0;
+}
+
+void
+store_cipher_file_free(struct store_cipher_file **fp)
+{
+    if (!*fp)
+        return;
+    EVP_CIPHER_CTX_free((*fp)->ctx);
+    free(*fp);
+    *fp = NULL;
+}
+
+int
+store_cipher_file_open(struct store_cipher_file *f, uint32_t number, bool last,
+                       struct slice sealed, struct buf *out, struct err *e)
+{
+    unsigned char nonce[12];
+    char *to = sealed.n >= TAG ? buf_room(out, sealed.n - TAG + 1) : NULL;
+
+    chunk_nonce(nonce, number, last);
+    if (!to || !chunk_open(f->ctx, nonce, sealed, (unsigned char *)to)) {
+        if (to)
+            mem_wipe(to, sealed.n - TAG);
+        return err_set(e, E_CRYPTO, "a sealed file is damaged or the data key "
+                                    "is another");
+    }
+    buf_added(out, sealed.n - TAG);
     return 0;
 }

@@ -1,7 +1,11 @@
 /*
- * What waits for the disk: files and changes of what was committed, flushed
- * together, then told (SPEC section 5, "told means kept").
+ * Group flush: a worker makes durable what was committed, once for all who
+ * wait, and only then are watchers told. It flushes the WAL and the new files
+ * by their names and never opens the database, since closing that would drop
+ * SQLite's locks.
  */
+#include "store/store.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,17 +19,7 @@
 #include "store/private.h"
 
 #define FLUSH_RETRY_MS 1000
-#define FLUSH_BODIES_MS 250 /* bodies that stream in share a flush so often */
-
-void
-store_paths_free(char ***paths, size_t *n)
-{
-    for (size_t i = 0; i < *n; i++)
-        free((*paths)[i]);
-    free(*paths);
-    *paths = NULL;
-    *n = 0;
-}
+#define FLUSH_BODIES_MS 250 /* bodies that stream in share one so often */
 
 void
 store_waiters_end(struct list *waiters, const struct err *err)
@@ -40,27 +34,18 @@ store_waiters_end(struct list *waiters, const struct err *err)
     }
 }
 
-static void
-path_add(char ***paths, size_t *n, char *path)
-{
-    if (!(*n & (*n + 1)) || !*paths)
-        *paths = xrealloc(*paths, (*n * 2 + 2) * sizeof **paths);
-    (*paths)[(*n)++] = path;
-}
-
+/* What clients can see is flushed at once. Bodies of a first sync come by the
+ * hundred, and nobody waits for the single one: those share a flush. */
 void
-store_file_dirty(struct store *s, char *path)
+store_flush_plan(struct store *s)
 {
-    path_add(&s->dirty, &s->ndirty, path);
-}
+    int64_t since = now_ms() - s->flushed_ms;
 
-void
-store_file_doom(struct store *s, char *path)
-{
-    path_add(&s->doomed, &s->ndoomed, path);
+    if (s->urgent || since >= FLUSH_BODIES_MS)
+        loop_task_soon(&s->flush_soon);
+    else if (!loop_timer_is_set(&s->flush_retry))
+        loop_timer_set(&s->flush_retry, FLUSH_BODIES_MS - since);
 }
-
-/* ---- flush: one for all who wait ---- */
 
 struct flush_job {
     struct worker_job job;
@@ -87,6 +72,7 @@ flush_run(struct worker_job *job)
 {
     struct flush_job *f = (struct flush_job *)job;
     char *last_dir = NULL;
+    bool has_body = false;
     int rc = 0;
 
     if (fault_point("fsync"))
@@ -99,6 +85,7 @@ flush_run(struct worker_job *job)
         char *dir = file_dir(f->paths[i]);
         struct err e;
 
+        has_body |= slice_starts(slice_of(dir), f->bodies);
         /* A file that was removed meanwhile needs no flush. */
         if (file_sync(f->paths[i], &e) && e.code != E_MISSING) {
             job->err = e;
@@ -113,7 +100,7 @@ flush_run(struct worker_job *job)
         rc = file_sync(last_dir, &job->err);
     free(last_dir);
     /* the directories of bodies may be new themselves */
-    if (rc == 0 && f->npaths)
+    if (rc == 0 && has_body)
         rc = file_sync(f->bodies, &job->err);
     if (rc == 0) {
         struct err e;
@@ -171,19 +158,6 @@ flush_done(struct worker_job *job, bool wanted)
     free(f->wal);
     free(f->bodies);
     free(f);
-}
-
-/* What clients can see is flushed at once. Bodies of a first sync come by the
- * hundred, and nobody waits for the single one: those share a flush. */
-void
-store_flush_plan(struct store *s)
-{
-    int64_t since = now_ms() - s->flushed_ms;
-
-    if (s->urgent || since >= FLUSH_BODIES_MS)
-        loop_task_soon(&s->flush_soon);
-    else if (!loop_timer_is_set(&s->flush_retry))
-        loop_timer_set(&s->flush_retry, FLUSH_BODIES_MS - since);
 }
 
 static void

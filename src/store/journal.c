@@ -79,7 +79,9 @@ store_journal_next(struct store *s, int64_t collection, int64_t *after,
     sqlite3_stmt *q = db_query(
         s->db, e,
         "SELECT j.id, j.message, j.field, j.tries, j.sent, j.next_try,"
-        " m.flags, m.keywords, m.folder, m.collection, m.server_id"
+        " m.flags, m.keywords, CASE WHEN j.field = 3 AND j.sent <> 0 AND"
+        " j.target <> 0 THEN j.target ELSE m.folder END, m.collection,"
+        " m.server_id"
         " FROM journal j CROSS JOIN message m ON m.id = j.message"
         " WHERE (j.field = 3, j.id) > (?3, ?4)"
         " AND m.collection = ?1 AND m.server_id <> '' AND j.next_try <= ?2"
@@ -146,15 +148,32 @@ store_journal_sent(struct store *s, int64_t row, struct err *e)
 {
     if (store_begin(s, e))
         return -1;
+    /* A move of unknown outcome is repeated as it was, wherever the message
+     * is wanted by now: the way on begins where the item is. */
     if (db_run(s->db, e,
-               "UPDATE journal SET sent = version, target ="
-               " (SELECT folder FROM message WHERE id = journal.message)"
-               " WHERE id = ?",
+               "UPDATE journal SET sent = CASE WHEN j.field = 3 AND"
+               " j.sent <> 0 AND j.target NOT IN (0, m.folder)"
+               " THEN j.sent ELSE j.version END,"
+               " target = CASE WHEN j.field = 3 AND j.sent <> 0 AND"
+               " j.target <> 0 THEN j.target ELSE m.folder END"
+               " FROM journal j JOIN message m ON m.id = j.message"
+               " WHERE j.id = ?1 AND journal.id = ?1",
                "i", row)) {
         store_rollback(s);
         return -1;
     }
     return store_commit(s, e);
+}
+
+int
+store_journal_adrift(struct store *s, int64_t row, struct err *e)
+{
+    int64_t message;
+    int rc = db_int(s->db, e, &message,
+                    "SELECT message FROM journal WHERE id = ? AND sent <> 0",
+                    "i", row);
+
+    return rc <= 0 ? rc : store_message_adrift(s, message, e);
 }
 
 struct opened {

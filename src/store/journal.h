@@ -29,7 +29,8 @@ struct store_row {
     /* What is wanted. */
     int value;            /* SEEN, FLAGGED: 0 or 1 */
     const char *keywords; /* KEYWORDS: the list to send */
-    int64_t folder;       /* PLACE: target, 0 delete */
+    int64_t folder;       /* PLACE: target, 0 delete; of a move whose outcome
+                             is not known the target that it had */
     int tries;
     bool sent;            /* a request with it was begun and not booked */
     int64_t next_try;     /* unix seconds */
@@ -58,6 +59,9 @@ int store_journal_refused(struct store *, int64_t row, const char *why,
  * been carried out all the same. */
 int store_journal_later(struct store *, int64_t row, int64_t next_try,
                         struct err *e);
+/* The item of a PLACE row is not where the request said. Nothing happens when
+ * a Sync has shown meanwhile where it is. See store_message_adrift(). */
+int store_journal_adrift(struct store *, int64_t row, struct err *e);
 int store_journal_count(struct store *, uint64_t *open_out, struct err *e);
 /* The open PLACE row of a message: 1 and its target (0 delete) and whether a
  * request with it was begun; 0 none; -1. */

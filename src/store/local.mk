@@ -11,7 +11,7 @@ libsp_store_a_SOURCES = \
 	src/store/message.c src/store/message.h \
 	src/store/private.h \
 	src/store/queue.c src/store/queue.h \
-	src/store/record.c \
+	src/store/reader.c src/store/record.c \
 	src/store/remote.c \
 	src/store/schema.c \
 	src/store/store.c src/store/store.h
@@ -32,4 +32,10 @@ check_PROGRAMS += tests/fuzz/fuzz_store_cipher
 FUZZ_TARGETS += tests/fuzz/fuzz_store_cipher
 tests_fuzz_fuzz_store_cipher_SOURCES = tests/fuzz/fuzz_store_cipher.c
 tests_fuzz_fuzz_store_cipher_LDADD = $(FUZZ_MAIN) libsp_store.a libsp_loop.a \
+	libsp_base.a $(SYS_2)
+
+check_PROGRAMS += tests/unit/test_store_reader
+TESTS += tests/unit/test_store_reader
+tests_unit_test_store_reader_SOURCES = tests/unit/test_store_reader.c
+tests_unit_test_store_reader_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
 	libsp_base.a $(SYS_2)

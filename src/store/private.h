@@ -73,27 +73,25 @@ struct store {
 /* The modseq of the open transaction. */
 uint64_t store_modseq_next(struct store *);
 void store_change_note(struct store *, const struct store_change *);
+/* Must be flushed before anyone is told. Takes the path. */
+void store_file_dirty(struct store *, char *path_take);
+/* Unlinked after the commit. Takes the path. */
+void store_file_doom(struct store *, char *path_take);
 void store_tie(struct store *, struct store_tie *);
 void store_untie(struct store_tie *);
 /* A failed write: gives the reserve up, so that what the server already did
  * can be booked. */
 void store_full_hint(struct store *, const struct err *e);
 
-/* The reserve is made again when there is room for it. */
 void store_reserve_back(struct store *);
+void store_paths_free(char ***paths, size_t *n);
 
 /* ---- flush.c ---- */
 
-/* Must be flushed before anyone is told. Takes the path. */
-void store_file_dirty(struct store *, char *path_take);
-/* Unlinked after the commit. Takes the path. */
-void store_file_doom(struct store *, char *path_take);
-void store_paths_free(char ***paths, size_t *n);
-/* After a commit: at once, or together with what comes soon. */
+/* After a commit: a flush at once, or soon when only bodies wait for it. */
 void store_flush_plan(struct store *);
-/* The flush itself, as a task of the loop; arg: the store. */
-void store_flush_now(void *arg);
-/* Ends all who wait in this list; err NULL: it is on the disk. */
+void store_flush_now(void *store);
+/* Ends them and empties the list. */
 void store_waiters_end(struct list *waiters, const struct err *err);
 
 /* ---- body.c ---- */
@@ -197,6 +195,24 @@ int store_cipher_seal(const struct secret *key, struct slice plain,
 int store_cipher_open(const struct secret *key, struct slice sealed,
                       struct buf *out, struct err *e);
 #define STORE_CIPHER_OVER ((size_t)64)
+/* A file of it chunk by chunk, each authenticated for itself: HEAD bytes, then
+ * chunks of CHUNK bytes and a TAG; the last one may be shorter. */
+#define STORE_CIPHER_HEAD 36u
+#define STORE_CIPHER_CHUNK ((size_t)65536)
+#define STORE_CIPHER_TAG 16u
+struct store_cipher_file;
+int store_cipher_file_new(const struct secret *key, struct slice head,
+                          struct store_cipher_file **out, struct err *e);
+void store_cipher_file_free(struct store_cipher_file **);
+/* Adds a chunk, which came with its tag. E_CRYPTO. */
+int store_cipher_file_open(struct store_cipher_file *, uint32_t number,
+                           bool last, struct slice sealed, struct buf *out,
+                           struct err *e);
+
+/* ---- queue.c ---- */
+
+/* The file of a submission; heap. */
+char *store_queue_path(struct store *, const char *id, bool sealed);
 
 /* ---- keywords (message.c) ---- */
 

@@ -15,8 +15,8 @@
 
 #define QUEUE_MAX ((size_t)128 << 20)
 
-static char *
-queue_path(struct store *s, const char *id, bool sealed)
+char *
+store_queue_path(struct store *s, const char *id, bool sealed)
 {
     return xasprintf("%s/queue/%s.%s", s->dir, id, sealed ? "out" : "in");
 }
@@ -154,7 +154,7 @@ put_start(struct store *s, struct put *p, const char *id, bool sealed,
     p->op = op;
     store_tie(s, &p->tie);
     p->id = xstrdup(id);
-    p->path = queue_path(s, id, sealed);
+    p->path = store_queue_path(s, id, sealed);
     p->sealing = sealed;
     secret_copy(&p->key, &s->key);
     p->mime = *mime;
@@ -209,7 +209,7 @@ struct op *
 store_queue_load(struct store *s, const char *id, bool sealed,
                  struct buf *out, op_done_fn *done, void *arg)
 {
-    return store_file_load(s, queue_path(s, id, sealed), out, done, arg);
+    return store_file_load(s, store_queue_path(s, id, sealed), out, done, arg);
 }
 
 /* ---- rows ---- */
@@ -313,8 +313,8 @@ store_queue_strip(struct store *s, const char *id, struct err *e)
 {
     if (store_begin(s, e))
         return -1;
-    store_file_doom(s, queue_path(s, id, false));
-    store_file_doom(s, queue_path(s, id, true));
+    store_file_doom(s, store_queue_path(s, id, false));
+    store_file_doom(s, store_queue_path(s, id, true));
     return store_commit(s, e);
 }
 
@@ -355,8 +355,8 @@ store_queue_remove(struct store *s, const char *id, struct err *e)
         store_rollback(s);
         return -1;
     }
-    store_file_doom(s, queue_path(s, id, false));
-    store_file_doom(s, queue_path(s, id, true));
+    store_file_doom(s, store_queue_path(s, id, false));
+    store_file_doom(s, store_queue_path(s, id, true));
     queue_note(s);
     return store_commit(s, e);
 }

@@ -44,6 +44,16 @@ struct op *store_queue_seal(struct store *, const char *id,
 /* The message as submitted (sealed = false) or as it leaves. */
 struct op *store_queue_load(struct store *, const char *id, bool sealed,
                             struct buf *out, op_done_fn *done, void *arg);
+/* The same piece by piece, one chunk in memory: for sending. The bytes are
+ * authenticated as they are read; E_CRYPTO may come late. */
+struct store_reader;
+int store_reader_open(struct store *, const char *id, bool sealed,
+                      struct store_reader **out, struct err *e);
+void store_reader_close(struct store_reader **);
+uint64_t store_reader_size(const struct store_reader *);
+/* Up to n bytes from offset; fewer only at the end. */
+int store_reader_read(struct store_reader *, uint64_t offset, char *to,
+                      size_t n, size_t *got_out, struct err *e);
 int store_queue_set(struct store *, const char *id, enum store_queue_state,
                     int64_t next_try, const char *error, struct err *e);
 /* What was decided for this submission; kept for the check before sending. */

@@ -334,7 +334,11 @@ message_bind(struct store *s, int64_t id, int64_t collection,
                               "ii", id, (int64_t)STORE_FIELD_PLACE)
                    ? -1
                    : 0;
-    return 0;
+    /* The client has gone on: the way goes on from here. */
+    return db_run(s->db, e,
+                  "UPDATE journal SET sent = 0, tries = 0, next_try = 0"
+                  " WHERE message = ? AND field = ? AND target = ?",
+                  "iii", id, (int64_t)STORE_FIELD_PLACE, collection);
 }
 
 int
@@ -420,9 +424,11 @@ adrift_gone(struct store *s, int64_t folder, int64_t began, struct arena *a,
 
     /* now_ms() is of this boot: a larger value is of an earlier one. */
     while ((rc = db_int(s->db, e, &id,
-                        "SELECT id FROM message WHERE folder = ?1 AND"
-                        " server_id = '' AND adrift <> 0 AND"
-                        " (adrift < ?2 OR adrift > ?2 + 86400000) LIMIT 1",
+                        "SELECT m.id FROM journal j CROSS JOIN message m ON"
+                        " m.id = j.message WHERE j.field = 3 AND"
+                        " j.sent <> 0 AND j.target = ?1 AND"
+                        " m.server_id = '' AND m.adrift <> 0 AND"
+                        " (m.adrift < ?2 OR m.adrift > ?2 + 86400000) LIMIT 1",
                         "ii", folder, began)) == 1)
         if (message_gone(s, id, a, e))
             return -1;
@@ -460,12 +466,13 @@ store_message_match(struct store *s, int64_t collection,
         s->db, e,
         "SELECT id FROM message WHERE collection = ?1 AND told = ?2 AND"
         " (confirmed = 0 OR server_id = '') AND sfrom = ?3 AND subject = ?4"
-        " UNION SELECT id FROM message WHERE folder = ?1 AND told = ?2 AND"
-        " collection <> folder AND sfrom = ?3 AND subject = ?4 AND"
-        " (adrift <> 0 OR EXISTS (SELECT 1 FROM journal j WHERE"
-        " j.message = message.id AND j.field = ?5 AND j.sent <> 0))",
-        "iissi", collection, it->received, text(it->from), text(it->subject),
-        (int64_t)STORE_FIELD_PLACE);
+        /* A move of ours to here whose outcome is not known. */
+        " UNION SELECT m.id FROM journal j CROSS JOIN message m ON"
+        " m.id = j.message WHERE j.field = 3 AND j.sent <> 0 AND"
+        " j.target = ?1 AND m.told = ?2 AND m.collection <> ?1 AND"
+        " m.sfrom = ?3 AND m.subject = ?4",
+        "iiss", collection, it->received, text(it->from),
+        text(it->subject));
     if (!q)
         return -1;
     while ((rc = db_step(s->db, q, e)) == 1) {

@@ -1,5 +1,5 @@
 /*
- * The store as a whole: opening, transactions, group flush, watchers. The
+ * The store as a whole: opening, transactions, watchers. The
  * tables have a file each.
  */
 #include "store/store.h"
@@ -222,6 +222,16 @@ store_untie(struct store_tie *tie)
 }
 
 void
+store_paths_free(char ***paths, size_t *n)
+{
+    for (size_t i = 0; i < *n; i++)
+        free((*paths)[i]);
+    free(*paths);
+    *paths = NULL;
+    *n = 0;
+}
+
+void
 store_close(struct store **sp)
 {
     struct store *s = *sp;
@@ -411,6 +421,26 @@ store_unwatch(struct store *s, struct store_watcher *w)
             w->next = NULL;
             return;
         }
+}
+
+static void
+path_add(char ***paths, size_t *n, char *path)
+{
+    if (!(*n & (*n + 1)) || !*paths)
+        *paths = xrealloc(*paths, (*n * 2 + 2) * sizeof **paths);
+    (*paths)[(*n)++] = path;
+}
+
+void
+store_file_dirty(struct store *s, char *path)
+{
+    path_add(&s->dirty, &s->ndirty, path);
+}
+
+void
+store_file_doom(struct store *s, char *path)
+{
+    path_add(&s->doomed, &s->ndoomed, path);
 }
 
 /* ---- meta ---- */

@@ -71,8 +71,9 @@ refresh_ask(void *self)
     struct refresh *r = self;
 
     free(r->key);
-    r->key = r->again ? NULL
-                      : store_meta_get(r->sync->store, "hierarchy-key");
+    r->key = r->again || r->sync->anew
+                 ? NULL
+                 : store_meta_get(r->sync->store, "hierarchy-key");
     if (!r->key || !*r->key) {
         free(r->key);
         r->key = xstrdup("0");
@@ -195,6 +196,8 @@ refresh_book(void *self)
         return flow_fail(&r->flow, E_RETRY, "the server lists no folders");
     if (refresh_all(r, &e))
         return flow_fail_err(&r->flow, &e);
+    if (strcmp(r->key, "0") == 0)
+        r->sync->anew = false;
     while ((f = store_folder_next(r->sync->store, f)))
         if (f->state != STORE_FOLDER_READY)
             sync_mark(r->sync, f->id);

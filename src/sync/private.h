@@ -86,6 +86,7 @@ struct sync {
     int filter;
     int64_t interval, relist_wait; /* seconds */
     bool started;
+    bool anew; /* the next FolderSync begins with key 0 */
     struct flow round;
     struct op *ping, *bodies;
     struct eas_ping_answer ping_answer;

@@ -39,6 +39,7 @@ struct push {
     struct eas_move moves[ROWS_MAX];
     struct eas_moved moved[ROWS_MAX];
     size_t nmoves;
+    size_t limit;  /* of rows in a request; 0: as many as go */
     bool repeated; /* a request with this key went out and was not answered */
     struct eas_sync_answer answer;
 };
@@ -191,7 +192,7 @@ rows_take(struct push *p, bool moves, struct err *e)
     p->nrows = 0;
     if (store_begin(s, e))
         return -1;
-    while (p->nrows < ROWS_MAX &&
+    while (p->nrows < (p->limit && !moves ? p->limit : ROWS_MAX) &&
            (rc = store_journal_next(s, p->collection, &after, p->arena, &r,
                                     e)) != 0) {
         bool is_move = r.field == STORE_FIELD_PLACE && r.folder;
@@ -318,6 +319,31 @@ edits_book(struct push *p, struct err *e)
     return store_commit(s, e);
 }
 
+/* The request as a whole was refused: one of its changes is to blame. Half of
+ * them goes up again, until that one is alone and can be refused. */
+static enum flow_next
+edits_halve(struct push *p)
+{
+    struct store *s = p->sync->store;
+    struct err why, e;
+
+    eas_status_err(&why, EAS_CMD_SYNC, p->answer.status);
+    if (asked_forget(p, &e))
+        return flow_fail_err(&p->flow, &e);
+    eas_sync_answer_clear(&p->answer);
+    p->nchanges = 0;
+    if (p->nrows > 1) {
+        p->limit = p->nrows / 2;
+        return FLOW_BACK;
+    }
+    log_warn("sync", "account=%s a change was refused: %s",
+             p->sync->account, why.text);
+    sync_mark(p->sync, p->collection);
+    if (store_journal_refused(s, p->rows[0].row, why.text, &e))
+        return flow_fail_err(&p->flow, &e);
+    return FLOW_DONE;
+}
+
 static enum flow_next
 push_edited(void *self)
 {
@@ -337,6 +363,9 @@ push_edited(void *self)
     case EAS_FOLDERSYNC:
         sync_mark(p->sync, 0);
         return FLOW_DONE;
+    case EAS_BUG:
+    case EAS_DROP:
+        return edits_halve(p);
     default:
         eas_status_err(&e, EAS_CMD_SYNC, p->answer.status);
         return flow_fail_err(&p->flow, &e);
@@ -391,7 +420,7 @@ push_moves(void *self)
 static int
 move_unknown(struct push *p, const struct sent_row *r, struct err *e)
 {
-    return store_message_adrift(p->sync->store, r->message, e);
+    return store_journal_adrift(p->sync->store, r->row, e);
 }
 
 static int

@@ -98,6 +98,13 @@ sync_set_interval(struct sync *s, int64_t seconds)
         loop_timer_set(&s->timed, s->interval * 1000);
 }
 
+void
+sync_begin_anew(struct sync *s)
+{
+    s->anew = true;
+    sync_mark(s, 0);
+}
+
 /* ---- bodies, beside the rounds ---- */
 
 static void bodies_start(struct sync *s);

@@ -30,6 +30,10 @@ struct sync *sync_new(const struct sync_config *);
 void sync_free(struct sync **);
 /* A new sync_window: folders are synchronised with it from now on. */
 void sync_set_filter(struct sync *, int filter);
+/* The server has forgotten what it told us (eas_watcher.on_begin_anew): the
+ * list of folders is asked for from the beginning; of each folder it then
+ * refuses the key, and what is here is matched, with its UIDs. */
+void sync_begin_anew(struct sync *);
 /* Another sync_interval, from the next timed Sync on. */
 void sync_set_interval(struct sync *, int64_t seconds);
 /* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;

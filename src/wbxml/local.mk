@@ -24,3 +24,11 @@ check_PROGRAMS += tests/fuzz/fuzz_wbxml
 FUZZ_TARGETS += tests/fuzz/fuzz_wbxml
 tests_fuzz_fuzz_wbxml_SOURCES = tests/fuzz/fuzz_wbxml.c
 tests_fuzz_fuzz_wbxml_LDADD = $(FUZZ_MAIN) libsp_wbxml.a libsp_base.a $(SYS_1)
+
+check_PROGRAMS += tests/fuzz/fuzz_wbxml_judge
+FUZZ_TARGETS += tests/fuzz/fuzz_wbxml_judge
+tests_fuzz_fuzz_wbxml_judge_SOURCES = tests/fuzz/fuzz_wbxml_judge.c \
+	tests/unit/wbxml_judge.c tests/unit/wbxml_judge.h
+tests_fuzz_fuzz_wbxml_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_fuzz_fuzz_wbxml_judge_LDADD = $(FUZZ_MAIN) libsp_wbxml.a libsp_base.a \
+	$(SYS_1) $(WBXML_LIBS)

@@ -32,9 +32,15 @@ def prepare(lab, count, size):
 
 
 def forget(lab):
-    """The store goes, so that the next start is a first one again."""
-    subprocess.run(['rm', '-rf', os.path.join(lab.dir, 'state', 'accounts')],
-                   check=True)
+    """The store goes aside, so that the next start is a first one again. It
+    is not removed: ext4 looks for a free inode past each one that was freed
+    in the last minutes, which would count against the next run."""
+    path = os.path.join(lab.dir, 'state', 'accounts')
+    n = 0
+    while os.path.exists(path + '.%d' % n):
+        n += 1
+    if os.path.exists(path):
+        os.rename(path, path + '.%d' % n)
 
 
 def whole(lab):
@@ -111,8 +117,8 @@ def listing(args):
 
 
 def push(args):
-    times = 5 if args.quick else 50
-    took, after = [], []
+    times = 3 if args.quick else 50
+    took = []
     with Lab('bench-push', 'sandbox:16.1') as lab:
         prepare(lab, 20, 2000)
         lab.start()
@@ -133,16 +139,11 @@ def push(args):
                 raise AssertionError('new mail was not told')
             seen = time.time()
             took.append((seen - began) * 1000)
-            ping = [r for r in lab.server.log() if r['command'] == 'Ping']
-            if ping and ping[-1].get('answered'):
-                after.append((seen - ping[-1]['answered']) * 1000)
         imap.done()
         imap.close()
     yield Row('mail dropped until EXISTS at an idle client, ms, median',
-              median(took), None, 'no peer')
-    yield Row('the same, worst of %d' % times, max(took), None, 'no peer')
-    if after:
-        yield Row("of it after Ping's answer, ms, median", median(after), 100,
-                  'the bound', wanted=1)
-        yield Row("after Ping's answer, ms, worst of %d" % len(after),
-                  max(after), 100, 'the bound', wanted=1)
+              median(took), 100,
+              "the bound for the part after Ping's answer", wanted=1)
+    # The whole way, so what comes after Ping's answer is below it.
+    yield Row('the same, worst of %d' % times, max(took), 100,
+              "the bound for the part after Ping's answer", wanted=1)

@@ -6,6 +6,7 @@ STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
+large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
 faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
@@ -59,7 +60,8 @@ versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
     take_tap eas-16.0 tests/e2e/run --version 16.0
 }
-crash() { take_tap crash tests/crash/run --stops 4; }
+large() { take_tap large env srcdir=. tests/sandbox/large.py; }
+crash() { take_tap crash tests/crash/run --stops 8; }
 faults() {
     take_tap faults tests/faults/run || return
     take_tap soak tests/soak/run --minutes 0.3

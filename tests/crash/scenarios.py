@@ -293,6 +293,15 @@ class Submission(Scenario):
         return lost, doubled, detail
 
 
+class Forgotten(Submission):
+    """The server does not know its ClientIds: exactly once is our work."""
+    name = 'submit-alone'
+
+    def act(self, lab):
+        lab.server.mischief('forget-client-ids', 'SendMail', times=1000)
+        super().act(lab)
+
+
 class Push(Scenario):
     """Mail that arrives while a client idles."""
     name = 'push'
@@ -408,4 +417,4 @@ class Folders(Scenario):
 
 
 SCENARIOS = {c.name: c for c in (FirstSync, Push, FlagChange, Move,
-                                 Submission, Folders)}
+                                 Submission, Forgotten, Folders)}

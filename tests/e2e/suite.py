@@ -430,6 +430,35 @@ def _know_certificate(s, user, name, whose):
         s.lab.add_certificate(user, name, whose)
 
 
+def _peak_kb(s, reset=False):
+    """Of the daemon's memory, since the start or the last reset; a login's
+    scrypt is in it, so it is a bound from above."""
+    if reset:
+        with open('/proc/%d/clear_refs' % s.lab.daemon.pid, 'w') as f:
+            f.write('5')
+    with open('/proc/%d/status' % s.lab.daemon.pid) as f:
+        return int([x for x in f if x.startswith('VmHWM')][0].split()[1])
+
+
+def step_submit_large(s):
+    """10 MB: streamed from its encrypted file in the queue, byte for byte."""
+    line = '0123456789abcdef' * 4 + '\r\n'
+    body = line * 160000
+    raw, ident = s.message('bob@example.test', 'Large', body)
+    before = _peak_kb(s, reset=True)
+    _, took = s.lab.timed(lambda: s.lab.submit('alice', raw,
+                                               ['bob@example.test']))
+    grown = _peak_kb(s) - before
+    item = s.delivered('bob', ident)
+    got = item.raw.split(b'\r\n\r\n', 1)[1].replace(b'\n', b'\r\n') \
+        if b'\r\n' not in item.raw[-100:] else \
+        item.raw.split(b'\r\n\r\n', 1)[1]
+    check(got.strip() == body.encode().strip(), 'the text at the server')
+    check(grown * 1024 < 6 * len(raw), 'the daemon grew by %d kB', grown)
+    return '%.1f MB in %.1f s; the daemon\'s peak grew by %.1f MB' % (
+        len(raw) / 1e6, took, grown / 1e3)
+
+
 def step_answer_marks_the_original(s):
     """SmartReply and SmartForward with ReplaceMime: the server knows."""
     raw, ident = s.message('alice@example.test', 'Question', 'Well?\r\n')
@@ -655,7 +684,8 @@ STEPS = [
     step_harvest,
     step_submit_signed_and_encrypted, step_sent_shows_what_left,
     step_refused_without_certificate, step_bcc,
-    step_envelope_and_headers_agree, step_nothing_changes_by_a_restart,
+    step_envelope_and_headers_agree, step_submit_large,
+    step_nothing_changes_by_a_restart,
 ]
 
 

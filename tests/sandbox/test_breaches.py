@@ -1,13 +1,14 @@
 """What a client does against the rules is answered with the error that Exchange
 gives, and stands in GET /violations; what is allowed does not."""
 import os
+import shutil
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.environ['srcdir'], 'tests', 'lab'))
 import tap                                              # noqa: E402
-from easclient import Sandbox                           # noqa: E402
+from easclient import Client, Sandbox                   # noqa: E402
 from tap import same                                    # noqa: E402
 
 ALICE = 'alice@example.test'
@@ -59,6 +60,8 @@ def a_good_client_is_not_named(box):
     same(c.send(MAIL, 'good-1'), '118')
     same(c.sync('4711', '0').value('Status'), '8')
     told(box)
+    same(c.send(MAIL + b'other\r\n', 'good-1'), '118')
+    told(box, ('SendMail', 'another message'))
 
 
 @test
@@ -184,6 +187,28 @@ def they_outlive_the_server(box):
         told(box, ('FolderSync', '0 times'))
     same(box.ask('DELETE', '/violations')[0], 200)
     told(box)
+
+
+@test
+def a_lab_fails_by_them(box):
+    """What the end-to-end tests are built on ends with status 1."""
+    sys.path.insert(0, os.path.join(os.environ['srcdir'], 'tests', 'e2e'))
+    from lab import Lab
+    for body in (b'', b'\x03\x01\x6a\x00\xff'):
+        try:
+            with Lab('breach') as lab:
+                lab.server.add_user('alice')
+                lab.server.start()
+                c = Client(lab.server.url, lab.server.ca, ALICE,
+                           'secret-alice')
+                c.folders()
+                if body:
+                    c.raw('FolderSync', body)
+            failed = False
+        except SystemExit:
+            failed = True
+            shutil.rmtree(lab.dir)
+        same(failed, body != b'')
 
 
 if __name__ == '__main__':

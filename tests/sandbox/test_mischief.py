@@ -228,6 +228,24 @@ def a_device_is_wiped(box):
 
 
 @test
+def an_account_is_wiped(box):
+    for version, element in (('16.1', 'AccountOnlyRemoteWipe'),
+                             ('14.1', 'RemoteWipe')):
+        c = box.client(ALICE, device='WIPE2', version=version)
+        box.mischief('wipe-account', ALICE, 'FolderSync')
+        same(status(c), (200, '140'))
+        box.stop(kill=True)
+        box.start()
+        c = box.client(ALICE, device='WIPE2', version=version)
+        same(status(c), (200, '140'))
+        root = c.post('Provision', '<Provision/>')
+        assert root.find(element) is not None, root
+        c.post('Provision', '<Provision><%s><Status>1</Status></%s>'
+                            '</Provision>' % (element, element))
+        same(status(c), (200, '1'))
+
+
+@test
 def the_log_tells_who_did_what(box):
     box.ask('DELETE', '/log')
     c = box.client(ALICE, version='14.1')

@@ -474,8 +474,10 @@ def transport(p):
 
 @test
 def what_is_not_served_says_so(p):
-    same(p.c.post('Search', '<Search/>').value('Status'), '137')
-    same(p.c.post('Find', '<Find/>').value('Status'), '137')
+    same(p.c.post('MeetingResponse', '<MeetingResponse/>').value('Status'),
+         '137')
+    same(p.c.post('Search', '<Search/>').value('Status'), '2')
+    same(p.c.post('Find', '<Find/>').value('Status'), '2')
     old = p.box.client(ALICE, version='14.1', device='NOTSERVED1')
     same(old.post('Find', '<Find/>').value('Status'), '138')
     same(p.c.post('Settings', '<Settings/>').value('Status'), '2')

@@ -62,6 +62,7 @@ def step_reset_during_the_relist(lab):
     asked = len([r for r in lab.server.log() if r['command'] == 'Sync'])
     check(asked < 60, '%d Syncs', asked)
     c.logout()
+    check('trouble' in lab.ctl('status', as_json=False), 'status as text')
     back(lab)
     after = agree(lab)
     unchanged(before, after['INBOX'], 'UIDs')

@@ -86,6 +86,12 @@ def step_days_offline(lab):
     after = agree(lab)['INBOX']
     same({n for n, v in after.items() if '\\Flagged' in v[1]}, {6}, 'flagged')
     same(lab.server.keywords('alice', item(lab, 7)), {'round5'}, 'categories')
+    def pings():
+        return [r['command'] for r in lab.account_status('alice')['requests']
+                if r['running']] == ['Ping']
+    lab.wait_for(pings, 10, 'status shows the Ping that runs')
+    text = lab.ctl('status', as_json=False)
+    check('runs       Ping' in text, 'status says %r', text)
     return '%d messages, 18 rounds of STORE and two kills' % len(after)
 
 

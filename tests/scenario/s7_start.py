@@ -147,8 +147,8 @@ def step_second_daemon(s):
 def begin_wipe(s):
     """The order waits; a flag of hers makes the daemon ask for something."""
     s.server.mischief('wipe', '*', 'alice')
-    imap = s.lab.imap('alice', 'INBOX')
     try:
+        imap = s.lab.imap('alice', 'INBOX')
         imap.store(imap.search('ALL')[0], '+', ['\\Flagged'])
         imap.close()
     except (ImapError, OSError):

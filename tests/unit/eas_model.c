@@ -259,6 +259,19 @@ take_change(const struct wbxml_node *n, struct slice folder, struct slice key,
     it->changed = ++m.clock;
 }
 
+static bool
+is_poisoned(const struct wbxml_node *n, struct slice folder)
+{
+    for (; n; n = n->next) {
+        struct model_item *it =
+            item_of(wbxml_text(n, AIRSYNC_SERVER_ID, 0), folder);
+
+        if (it && it->poison)
+            return true;
+    }
+    return false;
+}
+
 static void
 answer_sync(const struct wbxml_node *ask, struct buf *out)
 {
@@ -280,6 +293,11 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
     if (!b || (!zero && (b->key_lost || epoch != m.epoch || !dot))) {
         buf_addf(out, "<SyncKey>0</SyncKey><CollectionId>%.*s</CollectionId>"
                       "<Status>%d</Status>", SLICE_FMT(folder), b ? 3 : 8);
+        goto out;
+    }
+    if (is_poisoned(n, folder)) {
+        buf_addf(out, "<SyncKey>%.*s</SyncKey><CollectionId>%s</CollectionId>"
+                      "<Status>4</Status>", SLICE_FMT(key), b->id);
         goto out;
     }
     if (zero) {

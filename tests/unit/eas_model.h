@@ -13,6 +13,7 @@ struct model_item {
     char id[24], folder[16], subject[64], keyword[64];
     int64_t received;
     bool read, flagged, gone;
+    bool poison;   /* a Sync that changes it is refused as a whole */
     bool withheld; /* listed, but never handed out */
     bool done_lost; /* changed by a request whose answer was lost */
     int added, changed, removed; /* clock of the model */

@@ -17,6 +17,7 @@
 #include "loop/worker.h"
 #include "secrets/secrets.h"
 #include "settings/settings.h"
+#include "store/store.h"
 #include "test.h"
 
 #define STATE_16                                                            \
@@ -318,7 +319,47 @@ server_away(void)
     world_close(&w);
 }
 
+/* X-MS-RP: the key of the folder list that is here is not sent again, not
+ * even when a FolderSync with it was already under way. */
+static void
+server_changed(void)
+{
+    static const struct script s[] = {
+        STATE_16, NO_POLICY,
+        {.cmd = "Settings", .headers = {"X-MS-RP: 14.1,16.1"},
+         .xml = "<Settings><Status>1</Status></Settings>"},
+        STATE_16,
+        {.cmd = "FolderSync",
+         .want = "<FolderSync><SyncKey>17</SyncKey></FolderSync>",
+         .xml = "<FolderSync><Status>1</Status><SyncKey>18</SyncKey>"
+                "<Changes><Count>0</Count></Changes></FolderSync>"},
+        {.cmd = "FolderSync",
+         .want = "<FolderSync><SyncKey>0</SyncKey></FolderSync>",
+         .how = PLAY_PARK},
+        {0}};
+    struct world w;
+    struct store *store;
+    struct err e;
+
+    world_open(&w, "changed");
+    password_store(&w);
+    eas_server_play(s);
+    world_start(&w);
+    store = account_store(accounts_find(w.accounts, "alice"));
+    CHECK(!store_begin(store, &e) &&
+          !store_meta_set(store, "hierarchy-key", "17", &e) &&
+          !store_commit(store, &e));
+    for (int i = 0; i < 5000 && eas_server_played() < 6; i++) {
+        loop_turn(loop_current(), false);
+        usleep(1000);
+    }
+    CHECK_INT(eas_server_played(), 6);
+    world_stop(&w);
+    world_close(&w);
+}
+
 static const struct test_case cases[] = {
+    TEST(server_changed),
     TEST(ordered),
     TEST(after_a_crash),
     TEST(server_away),

@@ -429,6 +429,7 @@ status_tells(void)
     CHECK(json_is_array(json_object_get(a, "local")));
     CHECK(json_is_integer(json_object_get(a, "local_count")));
     CHECK(json_is_object(json_object_get(a, "sync")));
+    CHECK(json_is_array(json_object_get(a, "requests")));
     json_decref(o);
 
     o = good("{\"command\":\"reload\"}");

@@ -1,6 +1,6 @@
 /*
  * Room store, copies: entries of the same bytes that share at most one item
- * on the server, and who holds it.
+ * on the server, and who holds it; moves whose answer was lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "loop/loop.h"
 #include "store/body.h"
 #include "store/folder.h"
@@ -439,6 +440,61 @@ shown_first(void)
     end(&w);
 }
 
+/* The answer of a move was lost and the client has moved on: the same request
+ * goes out again, the item is found where that one put it, and goes on. */
+static void
+moved_on(void)
+{
+    struct store_item it = {.server_id = "x2", .has = STORE_HAS_CONTENT,
+                            .from = "bob@example.test",
+                            .subject = "one of a family",
+                            .received = 1000000};
+    struct store_row r;
+    struct world w;
+    uint32_t uid;
+    int64_t id = 0;
+    size_t n = 0;
+
+    begin(&w);
+    CHECK_INT(store_message_move(w.s, w.mail, w.work, &uid, &w.e), 0);
+    CHECK_INT(due(&w, w.inbox, STORE_FIELD_PLACE, &r), 1);
+    CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_message_move(w.s, w.mail, w.trash, &uid, &w.e), 0);
+    reopen(&w);
+    CHECK_INT(due(&w, w.inbox, STORE_FIELD_PLACE, &r), 1);
+    CHECK_INT(r.folder, w.work);
+    CHECK(r.sent);
+    CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_journal_adrift(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_message_match(w.s, w.trash, &it, &n, &id, &w.e), 0);
+    CHECK_INT(n, 0);
+    CHECK_INT(store_message_match(w.s, w.work, &it, &n, &id, &w.e), 0);
+    CHECK_INT(n, 1);
+    CHECK_INT(id, w.mail);
+    CHECK_INT(store_message_bind(w.s, id, w.work, "x2", &w.e), 0);
+    /* A late "unknown" changes nothing any more. */
+    CHECK_INT(store_journal_adrift(w.s, r.id, &w.e), 0);
+    VIEW(&w, "T1:x2");
+    CHECK_INT(due(&w, w.work, STORE_FIELD_PLACE, &r), 1);
+    CHECK_INT(r.folder, w.trash);
+    CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_journal_done(w.s, r.id, "x3", &w.e), 0);
+    VIEW(&w, "T1:x3");
+    CHECK_INT(rows(&w), 0);
+
+    /* It turns up nowhere: gone, once the old target was looked through. */
+    CHECK_INT(store_message_move(w.s, w.mail, w.inbox, &uid, &w.e), 0);
+    CHECK_INT(due(&w, w.trash, STORE_FIELD_PLACE, &r), 1);
+    CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_message_move(w.s, w.mail, w.work, &uid, &w.e), 0);
+    CHECK_INT(store_journal_adrift(w.s, r.id, &w.e), 0);
+    CHECK_INT(store_message_adrift_gone(w.s, w.work, now_ms() + 1, &w.e), 0);
+    VIEW(&w, "W2:-");
+    CHECK_INT(store_message_adrift_gone(w.s, w.inbox, now_ms() + 1, &w.e), 0);
+    VIEW(&w, "");
+    end(&w);
+}
+
 #ifdef SEALPOST_FAULTS
 /* Copies and a takeover, killed at each commit: all or nothing of each, and
  * never two that hold the item, or none. */
@@ -505,6 +561,7 @@ static const struct test_case cases[] = {
     TEST(trash_is_last),    TEST(no_body),
     TEST(gone_elsewhere),   TEST(refused),
     TEST(under_way),        TEST(shown_first),
+    TEST(moved_on),
 #ifdef SEALPOST_FAULTS
     TEST(crashes),
 #endif

@@ -721,6 +721,38 @@ test_flags_up_twice(void)
     }
 }
 
+/* One change among thirty that the server refuses with the whole request. */
+static void
+test_poison(void)
+{
+    struct store_refusal refusals[4];
+    struct arena *a = arena_new();
+    struct err e;
+    size_t n = 0;
+    int flagged = 0;
+
+    rig_begin();
+    for (int i = 0; i < 30; i++)
+        model_add("1", i == 17 ? "poison" : "x", T0 + i);
+    CHECK(run());
+    model_find("1", "poison")->poison = true;
+    for (uint32_t uid = 1; uid <= 30; uid++)
+        edit("INBOX", uid, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK_INT(journal(), 0);
+    CHECK(!model_find("1", "poison")->flagged);
+    CHECK(strstr(shown("INBOX"), "17:xF 18:poison 19:xF"));
+    for (const char *at = shown("INBOX"); (at = strstr(at, ":xF")); at++)
+        flagged++;
+    CHECK_INT(flagged, 29);
+    CHECK(!store_journal_refusals(store, a, refusals, 4, &n, &e));
+    CHECK_INT(n, 1);
+    CHECK(model_asked("Sync") < 40);
+    arena_free(&a);
+    rig_end();
+}
+
 static void
 test_expunge(void)
 {
@@ -1006,6 +1038,7 @@ static const struct test_case cases[] = {
     TEST(test_flags_up),
     TEST(test_flags_up_broken),
     TEST(test_flags_up_twice),
+    TEST(test_poison),
     TEST(test_expunge),
     TEST(test_move),
     TEST(test_move_broken),
