@@ -150,6 +150,9 @@ sync_answer(struct eas_call *c, struct slice body, struct err *e)
     struct sync_call *s = (struct sync_call *)c;
 
     eas_sync_answer_clear(s->out);
+    /* The first one must bring a key, so an empty one is no answer. */
+    if (!body.n && !strcmp(s->key, "0"))
+        return err_set(e, E_RETRY, "the server's answer is empty");
     if (!body.n) { /* nothing changed, the key stays (MS-ASCMD 2.2.1.21.2) */
         eas_status_set(EAS_CMD_SYNC, 1, &s->out->status, &s->out->reaction);
         s->out->empty = true;
