@@ -121,13 +121,15 @@ class Client(threading.Thread):
         _, got = self.command('UID SEARCH ALL')
         found = sorted(int(x) for r in got if r.word == 'SEARCH'
                        for x in r.data)
+        if any(r.word == 'EXPUNGE' for r in got):
+            return  # told behind the answer, which still has it
         if len(found) > len(self.uids):
             raise Broken('%d found, %d told' % (len(found), len(self.uids)))
         # what came with this very answer may be missing in it
         for i, uid in enumerate(found):
             if self.uids[i] and self.uids[i] != uid:
-                # expunged while it was asked: told before the answer's end
-                return
+                raise Broken('%d. is UID %d, was %d' % (i + 1, uid,
+                                                         self.uids[i]))
             self.uids[i] = uid
 
     def pick(self):
