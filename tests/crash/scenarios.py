@@ -7,8 +7,8 @@ settle(lab):  until the daemon has nothing left to do.
 finish(lab):  after the restart: what a client would do again.
 judge(lab):   lost, doubled, and other differences, as lists of words.
 
-never names the kinds of stops that a scenario has no point for; run counts
-the points and fails when that is not so.
+never names the kinds of stops that a quiet run of a scenario has no point for:
+there is no series of them.
 """
 import datetime
 import email.utils

@@ -82,7 +82,7 @@ def skipped_and_late(box):
     begun = time.monotonic()
     before = len(box.files(BOB))
     same(c.send(mail('late', to=BOB), 'late-1'), None)
-    assert time.monotonic() - begun >= 0.4
+    assert time.monotonic() - begun >= 0.35  # a timer may be a little early
     same(len(box.files(BOB)), before + 1)
 
 
