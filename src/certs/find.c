@@ -490,6 +490,7 @@ find_validate(void *self)
             continue;
         op = certs_validate(cs, x, f->validating, &f->answer, on_validated, f);
         if (op) {
+            loop_timer_clear(&f->timer);
             loop_timer_init(&f->timer, on_validate_timeout, f);
             loop_timer_set(&f->timer, cs->timeout_ms);
             return flow_wait_again(&f->flow, op);

@@ -300,5 +300,6 @@ main(int argc, char **argv)
     for (int i = 6; i < argc; i++)
         fetch(user, id, strtoul(argv[i], NULL, 10));
     printf("}\n");
+    free(id);
     return 0;
 }

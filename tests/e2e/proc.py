@@ -20,6 +20,12 @@ BAD_WORDS = ('AddressSanitizer', 'ThreadSanitizer', 'LeakSanitizer',
 RUNNING = []
 
 
+def sanitized():
+    """Shadow memory and quarantine make figures of memory meaningless."""
+    return any(name in os.environ
+               for name in ('ASAN_OPTIONS', 'TSAN_OPTIONS'))
+
+
 def program(name):
     path = os.path.join(BUILD, name)
     if not os.path.exists(path):
