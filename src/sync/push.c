@@ -344,6 +344,32 @@ edits_halve(struct push *p)
     return FLOW_DONE;
 }
 
+/* The list of folders comes first (the round sees to that), then the same goes
+ * up again: at once, but later each time that this does not help. */
+static enum flow_next
+edits_wait(struct push *p)
+{
+    struct store *s = p->sync->store;
+    struct err e;
+    int rc = store_begin(s, &e);
+
+    if (rc)
+        return flow_fail_err(&p->flow, &e);
+    rc = asked_forget(p, &e);
+    for (size_t i = 0; i < p->nrows && !rc; i++)
+        rc = store_journal_later(s, p->rows[i].row,
+                                 p->rows[i].tries ? later(p->rows[i].tries)
+                                                  : now_unix(),
+                                 &e);
+    if (rc) {
+        store_rollback(s);
+        return flow_fail_err(&p->flow, &e);
+    }
+    if (store_commit(s, &e))
+        return flow_fail_err(&p->flow, &e);
+    return FLOW_DONE;
+}
+
 static enum flow_next
 push_edited(void *self)
 {
@@ -362,7 +388,7 @@ push_edited(void *self)
         return FLOW_DONE;
     case EAS_FOLDERSYNC:
         sync_mark(p->sync, 0);
-        return FLOW_DONE;
+        return edits_wait(p);
     case EAS_BUG:
     case EAS_DROP:
         return edits_halve(p);

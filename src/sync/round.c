@@ -57,9 +57,13 @@ static enum flow_next
 round_push(void *self)
 {
     struct sync *s = self;
+    const struct mark *list = sync_mark_of(s, 0);
     int64_t collection, wait;
     struct err e;
 
+    /* A push may have been told that the list of folders comes first. */
+    if (list->set && list->due <= now_ms())
+        return FLOW_DONE;
     if (store_journal_collection(s->store, &collection, &wait, &e))
         return flow_fail_err(&s->round, &e);
     if (wait)

@@ -540,8 +540,9 @@ serve(struct httpd_request *r, const char *cmd, const struct wbxml_node *ask)
         httpd_answer(r, 503, NULL, SLICE_NONE);
         return;
     }
-    if (fault == MODEL_STATUS_8) {
-        buf_addf(&xml, "<%s><Status>8</Status></%s>", cmd, cmd);
+    if (fault == MODEL_STATUS_8 || fault == MODEL_STATUS_12) {
+        buf_addf(&xml, "<%s><Status>%d</Status></%s>", cmd,
+                 fault == MODEL_STATUS_8 ? 8 : 12, cmd);
         reply(r, &xml);
         buf_clear(&xml);
         return;

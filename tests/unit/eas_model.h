@@ -27,6 +27,7 @@ enum model_fault {
     MODEL_BUSY,        /* 503 */
     MODEL_CUT,         /* half an answer */
     MODEL_STATUS_8,    /* Ping: an error that is to be tried again */
+    MODEL_STATUS_12,   /* Sync: the list of folders comes first */
 };
 
 /* An empty mailbox with INBOX "1", Sent "2" and Trash "3"; serves from now. */

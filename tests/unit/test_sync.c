@@ -753,6 +753,29 @@ test_poison(void)
     rig_end();
 }
 
+/* A server that wants the list of folders first gets it before the change
+ * goes up again, and no request after request. */
+static void
+test_list_first(void)
+{
+    int asked, listed;
+
+    rig_begin();
+    model_add("1", "a", T0);
+    CHECK(run());
+    asked = model_asked("Sync");
+    listed = model_asked("FolderSync");
+    model_break("Sync", MODEL_STATUS_12, 0, 100000);
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_FLAGGED, NULL);
+    sync_push_soon(sync_);
+    for (int64_t end = now_ms() + 500; now_ms() < end; usleep(200))
+        loop_turn(eas_server_loop(), false);
+    CHECK_INT(journal(), 1); /* it waits */
+    CHECK(model_asked("FolderSync") > listed);
+    CHECK(model_fired() > 0 && model_asked("Sync") - asked < 6);
+    rig_end();
+}
+
 static void
 test_expunge(void)
 {
@@ -1036,7 +1059,7 @@ static const struct test_case cases[] = {
     TEST(test_flags_up),
     TEST(test_flags_up_broken),
     TEST(test_flags_up_twice),
-    TEST(test_poison),
+    TEST(test_poison),    TEST(test_list_first),
     TEST(test_expunge),
     TEST(test_move),
     TEST(test_move_broken),
