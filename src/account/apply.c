@@ -13,6 +13,7 @@
 #include "keys/keys.h"
 #include "outbox/outbox.h"
 #include "settings/settings.h"
+#include "store/body.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "view/view.h"
@@ -100,6 +101,7 @@ account_apply(struct account *a, const struct settings_account *s)
     }
     sync_set_filter(a->sync, (int)s->sync_window);
     sync_set_interval(a->sync, s->sync_interval);
+    store_cache_limit(a->store, s->cache_size);
     keys_choose(a->keys, s->signing_key, s->encryption_key);
     apply_certs(a, s);
     apply_name(a, was);

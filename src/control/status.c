@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "settings/settings.h"
+#include "store/body.h"
 #include "store/folder.h"
 #include "store/journal.h"
 #include "store/message.h"
@@ -171,6 +172,11 @@ store_set(json_t *o, struct store *s)
                         json_integer((json_int_t)missing));
     json_object_set_new(o, "body_bytes",
                         json_integer((json_int_t)usage.body_bytes));
+    json_object_set_new(o, "cache_problem",
+                        store_cache_is_fickle(s)
+                            ? text("the server does not give the same bytes "
+                                   "twice: nothing is evicted any more")
+                            : json_null());
     json_object_set_new(o, "free_bytes",
                         json_integer((json_int_t)usage.free_bytes));
     json_object_set_new(o, "journal_open", json_integer((json_int_t)journal));

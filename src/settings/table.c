@@ -230,7 +230,7 @@ const struct setting settings_table[] = {
     {"window_end", SETTING_WORD, A_NO, "keep", words_window_end, 0, 0, NULL,
      false},
     {"cache_size", SETTING_SIZE, A(cache_size), "0", NULL, 0, 0,
-     "eviction of bodies", false},
+     NULL, false},
     {"encrypt_store", SETTING_BOOL, A_NO, "no", words_no, 0, 0, NULL, false},
     {"vanished_keep", SETTING_TIME, A(vanished_keep), "90d", NULL, DAY,
      3650 * (uint64_t)DAY, "forgetting removed messages", false},

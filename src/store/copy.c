@@ -64,7 +64,7 @@ message_copy(struct store *s, int64_t id, int64_t folder, struct arena *a,
         return -1;
     if (!r.m.folder || !r.m.uid)
         return err_set(e, E_MISSING, "the message is gone");
-    if (!r.body_id)
+    if (!r.body_id || r.m.body == STORE_BODY_ABSENT)
         return err_set(e, E_RETRY, "the message is not here yet, so that it "
                                    "cannot be copied");
     return copy_make(s, &r, folder, r.m.flags | STORE_LOCALONLY, &made, uid, e);

@@ -25,7 +25,7 @@
 #define STORE_LOCALONLY (1u << 6) /* $LocalOnly */
 
 enum store_body_state {
-    STORE_BODY_ABSENT,
+    STORE_BODY_ABSENT, /* not here yet, or evicted */
     STORE_BODY_PRESENT,
     STORE_BODY_STANDIN, /* the server refuses the true one */
 };

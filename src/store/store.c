@@ -196,6 +196,8 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
     list_init(&s->waiters);
     loop_task_init(&s->flush_soon, store_flush_now, s);
     loop_timer_init(&s->flush_retry, store_flush_now, s);
+    loop_timer_init(&s->evict, store_evict_run, s);
+    s->cache_used = -1;
     if (store_files(s, e)) {
         err_add(e, "%s", c->dir);
         store_close(&s);
@@ -246,6 +248,7 @@ store_close(struct store **sp)
     store_waiters_end(&s->waiters, &e);
     loop_task_cancel(&s->flush_soon);
     loop_timer_clear(&s->flush_retry);
+    loop_timer_clear(&s->evict);
     store_folders_clear(s);
     db_close(&s->db);
     if (s->lock_fd >= 0)
@@ -302,6 +305,7 @@ transaction_undo(struct store *s)
     if (s->modseq_taken)
         s->modseq--;
     s->folders_stale = true;
+    s->cache_used = -1;
     store_paths_free(&s->doomed, &s->ndoomed);
 }
 
@@ -484,9 +488,10 @@ store_usage(struct store *s, struct store_usage *out, struct err *e)
     if (statvfs(s->dir, &v))
         return err_errno(e, E_RETRY, errno, "%s", s->dir);
     if (db_int(s->db, e, &messages, "SELECT count(*) FROM message", "") < 0 ||
-        db_int(s->db, e, &bodies, "SELECT count(*) FROM body", "") < 0 ||
-        db_int(s->db, e, &bytes, "SELECT coalesce(sum(size), 0) FROM body",
-               "") < 0 ||
+        db_int(s->db, e, &bodies, "SELECT count(*) FROM body WHERE"
+                               " ready = 1", "") < 0 ||
+        db_int(s->db, e, &bytes, "SELECT coalesce(sum(size), 0) FROM body"
+                             " WHERE ready = 1", "") < 0 ||
         db_int(s->db, e, &pages, "PRAGMA page_count", "") < 0 ||
         db_int(s->db, e, &size, "PRAGMA page_size", "") < 0)
         return -1;

@@ -209,7 +209,6 @@ test_refused(void)
          ""},
         {"drop", "window_end = drop", "is not built yet", ""},
         {"tags", "subject_tags = yes", "is not built yet", "no"},
-        {"cache", "cache_size = 1G", "not built yet", ""},
         {"harvest", "harvest = ask", "is not built yet", ""},
         {"keyring", "secrets = keyring", "is not built yet", "file"},
         {"credential", "secrets = credential", "is not built yet", "file"},
