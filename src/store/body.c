@@ -141,7 +141,8 @@ body_again(struct store *s, const struct store_row_message *r, int64_t body,
 {
     bool evicted = r->m.body == STORE_BODY_ABSENT;
     bool compare = how == BODY_FETCHED && (evicted || r->check);
-    int same = compare ? body_same(s, r->body_id, digest, e) : 0;
+    int same = compare ? body_same(s, r->body_id, digest, e) : 0, recorded;
+    int64_t one;
 
     if (same < 0)
         return -1;
@@ -160,7 +161,12 @@ body_again(struct store *s, const struct store_row_message *r, int64_t body,
         return 0;
     if (evicted && !r->check && store_cache_rebuilt(s, e))
         return -1;
-    return store_message_renew(s, r->m.id, e);
+    /* Of what left before it was ever opened nothing was told. */
+    recorded = db_int(s->db, e, &one, "SELECT 1 FROM view WHERE message = ?",
+                      "i", r->m.id);
+    if (recorded < 0)
+        return -1;
+    return evicted && !recorded ? 0 : store_message_renew(s, r->m.id, e);
 }
 
 static int
