@@ -252,8 +252,9 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
 struct save_job {
     struct worker_job job;
     struct store_tie tie;
+    struct list node; /* of the store's saves, while it is open */
     int64_t message, body;
-    char *path, *raw;
+    char *path, *raw; /* path NULL: another one saves it, and is waited for */
     size_t len;
     enum body_how how;
     unsigned char digest[32];
@@ -264,7 +265,8 @@ save_run(struct worker_job *job)
 {
     struct save_job *j = (struct save_job *)job;
 
-    body_file(j->path, slice_make(j->raw, j->len), j->digest, &job->err);
+    if (j->path)
+        body_file(j->path, slice_make(j->raw, j->len), j->digest, &job->err);
 }
 
 static void
@@ -275,7 +277,10 @@ save_done(struct worker_job *job, bool wanted)
 
     (void)wanted; /* what was fetched is kept even if its client has left */
     store_untie(&j->tie);
-    if (!s) {
+    list_remove(&j->node);
+    if (!j->path) {
+        /* nothing to do: the disk worker takes one after the other */
+    } else if (!s) {
         file_remove(j->path, NULL); /* its row goes at the next opening */
         err_set(&job->err, E_CANCELED, "the store was closed");
         worker_job_fail(job, &job->err);
@@ -294,13 +299,51 @@ save_done(struct worker_job *job, bool wanted)
     free(j);
 }
 
+/* A client's fetch and the backfill may have asked for the same message: the
+ * second one need not be written, to be thrown away. */
+static bool
+is_being_saved(const struct store *s, int64_t message)
+{
+    const struct list *n;
+
+    for (n = s->saves.next; n != &s->saves; n = n->next)
+        if (LIST_OBJECT(n, struct save_job, node)->message == message)
+            return true;
+    return false;
+}
+
+static bool
+is_here(struct store *s, int64_t message)
+{
+    int64_t one;
+
+    return db_int(s->db, NULL, &one,
+                  "SELECT 1 FROM message WHERE id = ? AND body_state = 1 AND"
+                  " body_check = 0",
+                  "i", message) == 1;
+}
+
 static struct op *
 body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
           op_done_fn *done, void *arg)
 {
-    struct save_job *j = xcalloc(1, sizeof *j);
+    struct save_job *j;
     struct err e;
 
+    if (how != BODY_REPLACE && is_here(s, message)) {
+        buf_clear(raw);
+        return op_decided(NULL, done, arg);
+    }
+    j = xcalloc(1, sizeof *j);
+    list_init(&j->node);
+    if (how != BODY_REPLACE && is_being_saved(s, message)) {
+        buf_clear(raw);
+        j->message = message;
+        j->job.run = save_run;
+        j->job.done = save_done;
+        store_tie(s, &j->tie);
+        return worker_run(s->disk, &j->job, done, arg);
+    }
     if (body_reserve(s, raw->len, &j->body, &e)) {
         free(j);
         return op_decided(&e, done, arg);
@@ -312,6 +355,7 @@ body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
     j->how = how;
     j->path = store_body_path(s, j->body);
     j->raw = buf_take(raw, &j->len);
+    list_add(&s->saves, &j->node);
     return worker_run(s->disk, &j->job, done, arg);
 }
 

@@ -59,6 +59,7 @@ struct store {
     size_t ndoomed;
 
     struct list ties;    /* jobs that will come back */
+    struct list saves;   /* bodies on their way to the disk (body.c) */
     struct list waiters; /* for the next flush */
     struct op *flush;    /* under way */
     struct loop_task flush_soon;

@@ -193,6 +193,7 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
     if (c->data_key)
         secret_copy(&s->key, c->data_key);
     list_init(&s->ties);
+    list_init(&s->saves);
     list_init(&s->waiters);
     loop_task_init(&s->flush_soon, store_flush_now, s);
     loop_timer_init(&s->flush_retry, store_flush_now, s);
@@ -242,6 +243,8 @@ store_close(struct store **sp)
     if (!s)
         return;
     err_set(&e, E_CANCELED, "the store is closing");
+    while (!list_is_empty(&s->saves))
+        list_remove(s->saves.next);
     while (!list_is_empty(&s->ties)) /* they come back and find it closed */
         store_untie(LIST_OBJECT(s->ties.next, struct store_tie, node));
     op_cancel(&s->flush);
@@ -360,7 +363,7 @@ store_commit(struct store *s, struct err *e)
     }
     rc = s->loop ? 0 : files_sync(s, e);
     if (rc == 0 && fault_point("commit-before"))
-        rc = err_set(e, E_RETRY, "commit: fault");
+        rc = err_set(e, E_FULL, "commit: fault");
     if (rc || modseq_save(s, e) || db_exec(s->db, "COMMIT", e)) {
         store_full_hint(s, e);
         transaction_undo(s);

@@ -199,6 +199,37 @@ recorded(struct world *w, int i)
            v.size == 1234 && strcmp(v.envelope, "(envelope)") == 0;
 }
 
+/* The client's fetch and the backfill brought it both: written once. */
+static void
+saved_once(void)
+{
+    struct buf a = BUF_INIT(100), b = BUF_INIT(100), out = BUF_INIT(100);
+    struct world w;
+    int64_t last = -1;
+
+    if (!world_new(&w))
+        return;
+    buf_adds(&a, "one");
+    buf_adds(&b, "two");
+    runs = 0;
+    (void)store_body_save(w.s, w.mail[0], &a, false, on_done, NULL);
+    (void)store_body_save(w.s, w.mail[0], &b, false, on_done, NULL);
+    for (int k = 0; k < 5000 && runs < 2; k++) {
+        loop_turn(loop, false);
+        usleep(200);
+    }
+    CHECK_INT(runs, 2);
+    CHECK_STR(got.text, "");
+    CHECK_INT(store_body_read(w.s, w.mail[0], &out, &e), 0);
+    CHECK_STR(out.data, "one");
+    fetch(&w, 0, "three");
+    CHECK(db_int(w.s->db, &e, &last, "SELECT seq FROM sqlite_sequence WHERE"
+                                     " name = 'body'", "") == 1);
+    CHECK_INT(last, 1);
+    buf_clear(&out);
+    world_end(&w);
+}
+
 static void
 least_recently_used(void)
 {
@@ -387,7 +418,7 @@ content_changed(void)
 static const struct test_case cases[] = {
     TEST(least_recently_used), TEST(first_sync_stops_at_the_limit),
     TEST(what_never_leaves),   TEST(other_bytes),
-    TEST(content_changed),
+    TEST(content_changed),     TEST(saved_once),
 };
 
 int
