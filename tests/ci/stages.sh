@@ -8,6 +8,7 @@ clang      400  configure.ac               clang without a warning
 versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
 large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
+fulldisk   200  tests/crash/run            a full disk at commits and writes, the same end
 faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
@@ -63,6 +64,7 @@ versions() {
 }
 large() { take_tap large env srcdir=. tests/sandbox/large.py; }
 crash() { take_tap crash tests/crash/run --stops 8; }
+fulldisk() { take_tap fulldisk tests/crash/run --full-disk --stops 5; }
 faults() {
     take_tap faults tests/faults/run || return
     take_tap soak tests/soak/run --minutes 0.3
