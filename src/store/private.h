@@ -193,6 +193,16 @@ int store_copy_refused(struct store *, const struct store_row_message *heir,
 /* Two entries were one item all the time: their families are one. */
 int store_copy_join(struct store *, int64_t id, int64_t other, struct err *e);
 
+/* ---- changed.c ---- */
+
+/* Keywords to show when the server has `theirs` and ours are open. Heap. */
+char *store_changed_keywords(struct store *, const struct store_row_message *,
+                             const char *theirs);
+/* The server tells a whole item: when its content seems to be another, the
+ * body is compared, and a deletion of ours is dropped. */
+int store_changed_content(struct store *, const struct store_row_message *,
+                          const struct store_item *, struct err *e);
+
 /* ---- journal.c ---- */
 
 /* The field differs from the server's value, or does not any more. */

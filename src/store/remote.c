@@ -117,10 +117,12 @@ update_flags(struct store *s, const struct store_row_message *r,
         flags = (flags & ~STORE_FLAGGED) | (server & STORE_FLAGGED);
     /* What only we hold is never cleared by the server's silence. */
     flags |= server & (STORE_ANSWERED | STORE_FORWARDED);
-    if (words && !store_journal_has(s, r->m.id, STORE_FIELD_KEYWORDS))
+    if (!words)
+        show = xstrdup(r->m.keywords);
+    else if (!store_journal_has(s, r->m.id, STORE_FIELD_KEYWORDS))
         show = store_keywords_add(local, theirs);
     else
-        show = xstrdup(r->m.keywords);
+        show = store_changed_keywords(s, r, theirs);
     rc = store_message_show(s, &r->m, flags, show, e) ||
          db_run(s->db, e,
                 "UPDATE message SET server_seen = ?, server_flagged = ?,"
@@ -136,50 +138,6 @@ update_flags(struct store *s, const struct store_row_message *r,
     return rc ? -1 : 0;
 }
 
-/* Another print or estimated size; of a draft any whole item, for a save in
- * another program may change neither. */
-static bool
-content_differs(struct store *s, const struct store_row_message *r,
-                const struct store_item *it)
-{
-    const struct store_folder *f = store_folder_get(s, r->m.collection);
-    int64_t told = 0;
-
-    if (it->draft || (f && f->role == STORE_ROLE_DRAFTS))
-        return true;
-    db_int(s->db, NULL, &told, "SELECT told FROM message WHERE id = ?", "i",
-           r->m.id);
-    return (it->received >= 0 && told >= 0 && told != it->received) ||
-           strcmp(r->m.from, text(it->from)) != 0 ||
-           strcmp(r->m.subject, text(it->subject)) != 0 ||
-           (it->estimated_size && r->m.estimated_size &&
-            it->estimated_size != r->m.estimated_size);
-}
-
-/* The bytes that we have are shown until the new ones are here and differ;
- * what was born here has no others to be compared with. A deletion of ours is
- * dropped: what is there now is not what was deleted. */
-static int
-content_changed(struct store *s, const struct store_row_message *r,
-                struct err *e)
-{
-    int64_t fetched = 0;
-
-    if (r->body_id &&
-        db_int(s->db, e, &fetched, "SELECT fetched FROM body WHERE id = ?",
-               "i", r->body_id) < 0)
-        return -1;
-    if (fetched &&
-        db_run(s->db, e,
-               "UPDATE message SET body_check = 1, body_after = 0,"
-               " body_tries = 0 WHERE id = ?",
-               "i", r->m.id))
-        return -1;
-    if (r->m.folder || !r->m.collection)
-        return 0;
-    return store_message_return(s, r->m.id, r->m.collection, e);
-}
-
 static int
 message_update(struct store *s, int64_t id, const struct store_item *it,
                struct arena *a, struct err *e)
@@ -190,7 +148,7 @@ message_update(struct store *s, int64_t id, const struct store_item *it,
         return -1;
     if (!(it->has & STORE_HAS_CONTENT))
         return 0;
-    if (content_differs(s, &r, it) && content_changed(s, &r, e))
+    if (store_changed_content(s, &r, it, e))
         return -1;
     /* INTERNALDATE stays; `told` is for recognising. */
     return db_run(s->db, e,

@@ -6,6 +6,9 @@ import os
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'lab'))
+import easclient  # noqa: E402
 from agree import agree, back, check, cut_off, run, same, server, view
 
 
@@ -118,6 +121,55 @@ def step_conflict(lab):
     told = lab.account_status('alice')['refusals']
     check(not [r for r in told if 'conflict' in r['why']], 'undone: %r', told)
     return 'our word stands after status 7'
+
+
+def other_device(lab, n, words):
+    """Another device of alice gives a mail these Categories."""
+    c = easclient.Client(lab.server.url, lab.server.ca, 'alice@example.test',
+                         lab.server.password('alice'), device='OTHER1')
+    inbox = c.folders()['Inbox']
+    key, items = c.all(inbox)
+    for server_id, data in items.items():
+        if data.value('email:Subject') == 'Number %d' % n:
+            c.sync(inbox, key, get=0, commands=(
+                '<Change><ServerId>%s</ServerId><ApplicationData>'
+                '<email:Categories>%s</email:Categories></ApplicationData>'
+                '</Change>' % (server_id, ''.join(
+                    '<email:Category>%s</email:Category>' % w
+                    for w in words))))
+            c.close()
+            return
+    raise KeyError(n)
+
+
+def step_categories_on_both_sides(lab):
+    """What one side adds and the other removes is both done (status 7)."""
+    before = view(lab)
+    c = lab.imap('alice', 'INBOX')
+    c.store(before[1][0], '+', ['both'])
+    c.logout()
+    lab.wait_for(lambda: 'both' in lab.server.keywords('alice', item(lab, 1)),
+                 20, 'the first categories')
+    agree(lab)
+    have = lab.server.keywords('alice', item(lab, 1))
+    cut_off(lab, 'status:503')
+    c = lab.imap('alice', 'INBOX')
+    c.store(before[1][0], '+', ['ours'])
+    c.store(before[1][0], '-', ['both'])
+    c.logout()
+    lab.server.mischief_clear()
+    lab.daemon.kill()
+    other_device(lab, 1, sorted(have | {'theirs'}))
+    lab.start()
+    after = agree(lab)['INBOX']
+    want = (have - {'both'}) | {'ours', 'theirs'}
+    same(lab.server.keywords('alice', item(lab, 1)), want, 'categories')
+    c = lab.imap('alice', 'INBOX')
+    got = [d['FLAGS'] for d in c.all('(UID FLAGS)').values()
+           if d['UID'] == after[1][0]][0]
+    c.logout()
+    same({str(f) for f in got if str(f)[0] not in '\\$'}, want, 'keywords')
+    return 'both changes stand: %s' % ' '.join(sorted(want))
 
 
 # ---- eviction ----
@@ -233,5 +285,6 @@ def look(lab, uid):
 if __name__ == '__main__':
     sys.exit(run('S6 flags on both sides', [
         step_mind_changed_after_a_lost_answer, step_both_sides,
-        step_days_offline, step_conflict, step_eviction,
+        step_days_offline, step_conflict,
+        step_categories_on_both_sides, step_eviction,
         step_eviction_and_rebuilt_mime]))
