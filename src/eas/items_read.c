@@ -60,7 +60,7 @@ tell_looked(struct fetch_reader *r, size_t i, bool cut)
 {
     struct fetch_call *f = r->f;
     struct fetch_place *p = &f->items[i];
-    struct buf made = BUF_INIT((size_t)f->max_body + ((size_t)1 << 20));
+    struct buf made = BUF_INIT((size_t)f->max_body);
 
     if (p->look.type == 4 && eas_look_is_smime(buf_slice(&r->data)))
         tell(r, i, 1, buf_slice(&r->data), cut);
