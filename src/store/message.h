@@ -178,6 +178,15 @@ int store_message_gone(struct store *, int64_t id, struct err *e);
  * Add was recognised). */
 int store_message_bind(struct store *, int64_t id, int64_t collection,
                        const char *server_id, struct err *e);
+/* The same where MoveItems told the id: provisional, that is unconfirmed (no
+ * journal row of it goes out, any item with its print may be it) until a Sync
+ * has shown it there. */
+int store_message_moved(struct store *, int64_t id, int64_t collection,
+                        const char *server_id, struct err *e);
+/* Its server id turned out to be another message's: one that was unconfirmed,
+ * or is being relisted, only loses the id; else the message is gone. */
+int store_message_displaced(struct store *, int64_t id, bool relisting,
+                            struct err *e);
 /* Undo: leaves where it is now and comes back in `folder` under a new UID. */
 int store_message_return(struct store *, int64_t id, int64_t folder,
                          struct err *e);

@@ -300,26 +300,42 @@ store_message_gone(struct store *s, int64_t id, struct err *e)
     IN_TRANSACTION(s, e, message_gone(s, id, a, e));
 }
 
+/* Who has this id there: 0 nobody or this one, 1 an Add of the same message
+ * that came first (it is joined with this one), 2 another message, -1. */
+static int
+bind_other(struct store *s, int64_t id, int64_t collection,
+           const char *server_id, struct arena *a, struct err *e)
+{
+    int64_t other = 0, same = 0;
+    int rc = db_int(s->db, e, &other,
+                    "SELECT id FROM message WHERE collection = ?"
+                    " AND server_id = ? AND server_id <> ''",
+                    "is", collection, server_id);
+
+    if (rc <= 0 || other == id)
+        return rc < 0 ? -1 : 0;
+    if (db_int(s->db, e, &same,
+               "SELECT a.told = b.told AND a.sfrom = b.sfrom AND"
+               " a.subject = b.subject FROM message a, message b"
+               " WHERE a.id = ? AND b.id = ?", "ii", id, other) < 0)
+        return -1;
+    if (!same)
+        return 2;
+    return store_copy_join(s, id, other, e) || message_gone(s, other, a, e)
+               ? -1
+               : 1;
+}
+
 static int
 message_bind(struct store *s, int64_t id, int64_t collection,
              const char *server_id, struct arena *a, struct err *e)
 {
     struct store_row_message r;
-    int64_t other = 0;
+    int other = bind_other(s, id, collection, server_id, a, e);
 
-    /* The Add that came first under this id is the same message. */
-    if (*server_id) {
-        int rc = db_int(s->db, e, &other,
-                        "SELECT id FROM message WHERE collection = ?"
-                        " AND server_id = ? AND server_id <> ''",
-                        "is", collection, server_id);
-
-        if (rc < 0 || (rc && other != id &&
-                       (store_copy_join(s, id, other, e) ||
-                        message_gone(s, other, a, e))))
-            return -1;
-    }
-    if (store_message_load(s, id, a, &r, e) ||
+    if (other == 2)
+        server_id = ""; /* not its own: the Sync of the folder tells */
+    if (other < 0 || store_message_load(s, id, a, &r, e) ||
         db_run(s->db, e,
                "UPDATE message SET collection = ?, server_id = ?, adrift = 0"
                " WHERE id = ?",
@@ -349,6 +365,57 @@ store_message_bind(struct store *s, int64_t id, int64_t collection,
                    const char *server_id, struct err *e)
 {
     IN_TRANSACTION(s, e, message_bind(s, id, collection, server_id, a, e));
+}
+
+/* What MoveItems says is believed once a Sync has shown the item there; until
+ * then any item with its print may be it, and nothing is sent to it. */
+static int
+message_moved(struct store *s, int64_t id, int64_t collection,
+              const char *server_id, struct arena *a, struct err *e)
+{
+    int64_t is = 0;
+
+    /* It is there already: an Add came first, or nothing was moved. */
+    if (db_int(s->db, e, &is,
+               "SELECT count(*) FROM message WHERE collection = ?"
+               " AND server_id = ? AND server_id <> ''",
+               "is", collection, server_id) < 0 ||
+        message_bind(s, id, collection, server_id, a, e))
+        return -1;
+    return is ? 0
+              : db_run(s->db, e,
+                       "UPDATE message SET confirmed = 0 WHERE id = ?", "i",
+                       id);
+}
+
+int
+store_message_moved(struct store *s, int64_t id, int64_t collection,
+                    const char *server_id, struct err *e)
+{
+    IN_TRANSACTION(s, e, message_moved(s, id, collection, server_id, a, e));
+}
+
+static int
+message_displaced(struct store *s, int64_t id, bool relisting,
+                  struct arena *a, struct err *e)
+{
+    struct store_row_message r;
+    int64_t sure = 0;
+
+    if (store_message_load(s, id, a, &r, e) ||
+        db_int(s->db, e, &sure, "SELECT confirmed FROM message WHERE id = ?",
+               "i", id) < 0)
+        return -1;
+    return relisting || !sure
+               ? message_bind(s, id, r.m.collection, "", a, e)
+               : message_gone(s, id, a, e);
+}
+
+int
+store_message_displaced(struct store *s, int64_t id, bool relisting,
+                        struct err *e)
+{
+    IN_TRANSACTION(s, e, message_displaced(s, id, relisting, a, e));
 }
 
 static int
@@ -452,7 +519,8 @@ store_message_adrift_gone(struct store *s, int64_t folder, int64_t began,
 int
 store_message_confirm(struct store *s, int64_t id, struct err *e)
 {
-    return db_run(s->db, e, "UPDATE message SET confirmed = 1 WHERE id = ?",
+    return db_run(s->db, e, "UPDATE message SET confirmed = 1 WHERE id = ?"
+                            " AND confirmed = 0",
                   "i", id);
 }
 
