@@ -142,7 +142,7 @@ store_schema_open(struct db *db, struct err *e)
     if (db_int(db, e, &version, "PRAGMA user_version", "") < 0)
         return -1;
     if (version > STORE_SCHEMA)
-        return err_set(e, E_LIMIT,
+        return err_set(e, E_RETRY,
                        "the store has schema %lld, this version knows %d: it "
                        "was left untouched; a newer Sealpost is needed",
                        (long long)version, STORE_SCHEMA);

@@ -642,7 +642,7 @@ two_daemons_and_newer(void)
     db_exec(s->db, "PRAGMA user_version = 99", &e);
     store_close(&s);
     CHECK_INT(store_open(&c, &t, &e), -1);
-    CHECK_INT(e.code, E_LIMIT);
+    CHECK_INT(e.code, E_RETRY);
     CHECK(strstr(e.text, "99") != NULL);
     cmd = xasprintf("printf garbage-garbage-garbage-garbage >%s/store.db; "
                     "rm -f %s/store.db-*", dir, dir);
