@@ -289,7 +289,8 @@ static void
 changes_commit(struct store *s)
 {
     for (size_t i = 0; i < s->nchanges; i++)
-        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED;
+        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED &&
+                     s->changes[i].kind != STORE_QUEUE_CHANGED;
     if (s->ncommitted + s->nchanges > s->committed_cap) {
         s->committed_cap = (s->ncommitted + s->nchanges) * 2;
         s->committed = xrealloc(s->committed,
