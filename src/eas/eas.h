@@ -228,11 +228,7 @@ struct eas_sync_ask {
      * set ends the command with that error. Items of a broken answer may have
      * been given before the error is known: act on them in `done`. */
     int (*on_item)(void *arg, const struct eas_item *, struct err *e);
-    /* Called whenever a piece of the answer has been read, also one that was
-     * broken, before anything else runs: what on_item() has begun (a
-     * transaction) is to be ended here. -1 with e set ends the command. */
-    int (*on_pause)(void *arg, struct err *e);
-    void *item_arg; /* of both */
+    void *item_arg;
 };
 struct eas_sync_failure {
     char *server_id;
