@@ -62,6 +62,7 @@ versions() {
     take_tap eas-16.0 tests/e2e/run --version 16.0 || return
     for v in 14.0 14.1 16.0; do
         take_tap "policy-$v" tests/e2e/policy.py "$v" || return
+        take_tap "recipients-$v" tests/e2e/recipients.py "$v" || return
     done
     for v in 14.0 14.1 16.0 16.1; do
         take_tap "find-$v" tests/e2e/find.py "$v" || return
