@@ -259,13 +259,13 @@ store_copy_join(struct store *s, int64_t id, int64_t other, struct err *e)
 }
 
 int
-store_message_elsewhere(struct store *s, int64_t collection, uint64_t *out,
-                        struct err *e)
+store_message_living(struct store *s, int64_t collection, uint64_t *out,
+                     struct err *e)
 {
     int64_t n = 0;
 
     if (db_int(s->db, e, &n, "SELECT count(*) FROM message WHERE"
-                             " collection = ?1 AND folder NOT IN (0, ?1)",
+                             " collection = ? AND folder <> 0",
                "i", collection) < 0)
         return -1;
     *out = (uint64_t)n;

@@ -139,10 +139,10 @@ int store_message_move(struct store *, int64_t id, int64_t folder,
  * of them outside the trash takes the item over (SPEC section 6, COPY), by
  * MoveItems if its folder differs. */
 int store_message_expunge(struct store *, int64_t id, struct err *e);
-/* How many messages have their item in this folder on the server, but are
- * shown elsewhere here: moves that are under way, copies. */
-int store_message_elsewhere(struct store *, int64_t collection, uint64_t *out,
-                            struct err *e);
+/* How many messages that are shown here, in whatever folder, have their item in
+ * this one on the server: also moves that are under way, and copies. */
+int store_message_living(struct store *, int64_t collection, uint64_t *out,
+                         struct err *e);
 /* The message of a folder on the server with this print (received to the
  * second, From, Subject): 1 just one, 0 none or several, -1. */
 int store_message_by_print(struct store *, int64_t collection, int64_t received,

@@ -4,8 +4,8 @@
  * leave the view by the journal first, which deletes one by one, also after a
  * crash. EmptyFolderContents, which takes everything that is in the folder on
  * the server, only spares those requests, and goes out only where both are the
- * same: the folder is listed as a whole, no message of it is shown elsewhere
- * here, and the server has just said that it holds nothing new. Mail that
+ * same: the folder is listed as a whole, no message of it is shown here or
+ * elsewhere any more, and the server has just said that it has nothing new. Mail that
  * arrives between that answer and the next request would be lost with the rest;
  * there is no request that names both.
  */
@@ -20,6 +20,8 @@
 #include "eas/status.h"
 #include "store/journal.h"
 
+#define BATCH 200u
+
 struct empty {
     struct op *op;
     struct flow flow;
@@ -27,18 +29,21 @@ struct empty {
     int64_t folder;
     uint64_t estimate;
     bool estimated;
+    struct store_snapshot shown; /* what goes */
+    size_t at;
     int64_t *rows; /* of the journal that EmptyFolderContents makes true */
     size_t nrows;
     struct eas_empty_answer answer;
     struct sync_emptied made, *out;
 };
 
-static flow_step_fn empty_pull, empty_ask_news, empty_mark, empty_ask,
-    empty_book, empty_flush;
+static flow_step_fn empty_pull, empty_choose, empty_mark, empty_ask_news,
+    empty_ask, empty_book, empty_flush;
 static flow_step_fn *const empty_steps[] = {
-    empty_pull,     /* what is there now is listed */
-    empty_ask_news, /* and since then? */
+    empty_pull, /* what is there now is listed */
+    empty_choose,
     empty_mark,     /* out of the view, into the journal */
+    empty_ask_news, /* has anything come since? */
     empty_ask,      /* EmptyFolderContents, where it may */
     empty_book,
     empty_flush,
@@ -54,6 +59,7 @@ empty_end(void *self, const struct err *err)
 
     if (!err && op_wanted(op))
         *m->out = m->made;
+    store_snapshot_clear(&m->shown);
     free(m->rows);
     free(m);
     op_finish(&op, copy.code ? &copy : NULL);
@@ -146,7 +152,8 @@ empty_ask_news(void *self)
 
     if (!f)
         return flow_fail_err(&m->flow, &e);
-    if (!is_listed_whole(m->sync))
+    sync_push_soon(m->sync);
+    if (!m->made.messages || !is_listed_whole(m->sync))
         return FLOW_NEXT;
     return flow_wait(&m->flow, eas_estimate(m->sync->eas, f->server_id, f->key,
                                             0, &m->estimate, on_estimate, m));
@@ -172,39 +179,68 @@ rows_collect(struct empty *m, struct err *e)
     return rc;
 }
 
+static enum flow_next
+empty_choose(void *self)
+{
+    struct empty *m = self;
+    struct err e;
+
+    if (!folder_get(m, &e) ||
+        store_snapshot_load(m->sync->store, m->folder, &m->shown, &e))
+        return flow_fail_err(&m->flow, &e);
+    m->made.messages = m->shown.n;
+    return FLOW_NEXT;
+}
+
+/* Not one that went, or was moved to another folder, in the meantime. */
 static int
-mark_all(struct empty *m, const struct store_snapshot *shown, struct err *e)
+mark_one(struct empty *m, int64_t id, struct arena *a, struct err *e)
+{
+    struct store_message known;
+
+    if (store_message_get(m->sync->store, id, a, &known, e))
+        return e->code == E_MISSING ? 0 : -1;
+    return known.folder == m->folder
+               ? store_message_expunge(m->sync->store, id, e)
+               : 0;
+}
+
+/* A batch in one commit. */
+static int
+mark_batch(struct empty *m, size_t end, struct err *e)
 {
     struct store *s = m->sync->store;
+    struct arena *a;
+    int rc = 0;
 
     if (store_begin(s, e))
         return -1;
-    for (size_t i = 0; i < shown->n; i++)
-        if (store_message_expunge(s, shown->entries[i].id, e)) {
-            store_rollback(s);
-            return -1;
-        }
+    a = arena_new();
+    for (; m->at < end && !rc; m->at++)
+        rc = mark_one(m, m->shown.entries[m->at].id, a, e);
+    arena_free(&a);
+    if (rc) {
+        store_rollback(s);
+        return -1;
+    }
     return store_commit(s, e);
+}
+
+static size_t
+batch_end(const struct empty *m, size_t n)
+{
+    return n - m->at > BATCH ? m->at + BATCH : n;
 }
 
 static enum flow_next
 empty_mark(void *self)
 {
     struct empty *m = self;
-    struct store_snapshot shown = {0};
     struct err e;
-    int rc;
 
-    if (!folder_get(m, &e) ||
-        store_snapshot_load(m->sync->store, m->folder, &shown, &e))
+    if (mark_batch(m, batch_end(m, m->shown.n), &e))
         return flow_fail_err(&m->flow, &e);
-    rc = mark_all(m, &shown, &e);
-    m->made.messages = shown.n;
-    store_snapshot_clear(&shown);
-    if (rc)
-        return flow_fail_err(&m->flow, &e);
-    sync_push_soon(m->sync);
-    return FLOW_NEXT;
+    return m->at < m->shown.n ? FLOW_AGAIN : FLOW_NEXT;
 }
 
 static void
@@ -226,14 +262,15 @@ empty_ask(void *self)
     struct empty *m = self;
     struct err e;
     const struct store_folder *f = folder_get(m, &e);
-    uint64_t elsewhere;
+    uint64_t others;
 
     if (!f || !m->estimated || m->estimate || !m->made.messages)
         return FLOW_NEXT;
-    if (store_message_elsewhere(m->sync->store, m->folder, &elsewhere, &e) ||
+    if (store_message_living(m->sync->store, m->folder, &others, &e) ||
         rows_collect(m, &e))
         return flow_fail_err(&m->flow, &e);
-    if (elsewhere)
+    m->at = 0;
+    if (others)
         return FLOW_NEXT;
     return flow_wait(&m->flow, eas_folder_empty(m->sync->eas, f->server_id,
                                                 &m->answer, on_asked, m));
@@ -250,13 +287,15 @@ empty_book(void *self)
         return FLOW_NEXT;
     if (store_begin(s, &e))
         return flow_fail_err(&m->flow, &e);
-    for (size_t i = 0; i < m->nrows; i++)
-        if (store_journal_done(s, m->rows[i], "", &e)) {
+    for (size_t end = batch_end(m, m->nrows); m->at < end; m->at++)
+        if (store_journal_done(s, m->rows[m->at], "", &e)) {
             store_rollback(s);
             return flow_fail_err(&m->flow, &e);
         }
     if (store_commit(s, &e))
         return flow_fail_err(&m->flow, &e);
+    if (m->at < m->nrows)
+        return FLOW_AGAIN;
     sync_mark(m->sync, m->folder);
     return FLOW_NEXT;
 }

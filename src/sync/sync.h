@@ -71,8 +71,8 @@ struct op *sync_folder_delete(struct sync *, const char *path, op_done_fn *done,
                               void *arg);
 
 /* All messages that the folder has here when it was synchronised once more go
- * for good: out of the view and into the journal, in one commit, then off the
- * server; subfolders stay. E_DENIED for a folder that is neither trash nor
+ * for good: out of the view and into the journal, then off the server;
+ * subfolders stay. E_DENIED for a folder that is neither trash nor
  * junk, without `force`. Errors after the commit are not told: the journal has
  * it. */
 struct sync_emptied {
