@@ -5,9 +5,9 @@
  * crash. EmptyFolderContents, which takes everything that is in the folder on
  * the server, only spares those requests, and goes out only where both are the
  * same: the folder is listed as a whole, no message of it is shown here or
- * elsewhere any more, and the server has just said that it has nothing new. Mail that
- * arrives between that answer and the next request would be lost with the rest;
- * there is no request that names both.
+ * elsewhere any more, and the server has just said that it has nothing new.
+ * Mail that arrives between that answer and the next request would be lost with
+ * the rest; there is no request that names both.
  */
 #include "sync/private.h"
 
