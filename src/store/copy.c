@@ -257,3 +257,17 @@ store_copy_join(struct store *s, int64_t id, int64_t other, struct err *e)
     return db_run(s->db, e, "UPDATE message SET family = ? WHERE family = ?",
                   "ii", mine, theirs);
 }
+
+int
+store_message_living(struct store *s, int64_t collection, uint64_t *out,
+                     struct err *e)
+{
+    int64_t n = 0;
+
+    if (db_int(s->db, e, &n, "SELECT count(*) FROM message WHERE"
+                             " collection = ? AND folder <> 0",
+               "i", collection) < 0)
+        return -1;
+    *out = (uint64_t)n;
+    return 0;
+}

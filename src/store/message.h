@@ -139,6 +139,16 @@ int store_message_move(struct store *, int64_t id, int64_t folder,
  * of them outside the trash takes the item over (SPEC section 6, COPY), by
  * MoveItems if its folder differs. */
 int store_message_expunge(struct store *, int64_t id, struct err *e);
+/* How many messages that are shown here, in whatever folder, have their item in
+ * this one on the server: also moves that are under way, and copies. */
+int store_message_living(struct store *, int64_t collection, uint64_t *out,
+                         struct err *e);
+/* The message of a folder on the server with this print (received to the
+ * second, From, Subject): 1 just one, 0 none or several, -1. */
+int store_message_by_print(struct store *, int64_t collection, int64_t received,
+                           const char *from, const char *subject,
+                           struct arena *, struct store_message *out,
+                           struct err *e);
 /* A local entry of the same bytes with its own flags, $LocalOnly among them,
  * of the same family. E_RETRY when the body is not here. (copy.c) */
 int store_message_copy(struct store *, int64_t id, int64_t folder,

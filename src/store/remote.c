@@ -600,3 +600,27 @@ store_folder_finish_relist(struct store *s, int64_t folder, struct err *e)
 {
     IN_TRANSACTION(s, e, finish_relist(s, folder, a, e));
 }
+
+int
+store_message_by_print(struct store *s, int64_t collection, int64_t received,
+                       const char *from, const char *subject, struct arena *a,
+                       struct store_message *out, struct err *e)
+{
+    sqlite3_stmt *q = db_query(
+        s->db, e,
+        "SELECT id FROM message WHERE collection = ? AND told = ? AND"
+        " sfrom = ? AND subject = ? LIMIT 2",
+        "iiss", collection, received, text(from), text(subject));
+    int64_t id = 0;
+    int rc, n = 0;
+
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1) {
+        id = sqlite3_column_int64(q, 0);
+        n++;
+    }
+    if (rc || n != 1)
+        return rc;
+    return store_message_get(s, id, a, out, e) ? -1 : 1;
+}
