@@ -42,7 +42,7 @@ def cheap_hash(password):
 
 
 class Many(Lab):
-    def __init__(self, name, backend='sandbox:16.1', settings=''):
+    def __init__(self, name, backend='sandbox', settings=''):
         super().__init__(name, backend, settings)
         with open(self.conf) as f:
             text = f.read()
