@@ -105,6 +105,7 @@ struct sync {
     struct loop_timer bodies_retry;
     struct loop_timer bodies_refused; /* to be asked for again */
     bool bodies_wait; /* some were refused */
+    unsigned editing; /* folders, just now: their answer has the next key */
     struct store_watcher watcher;
     struct err bodies_error; /* why the last try ended */
     int64_t backoff, denied_wait;

@@ -178,6 +178,10 @@ on_kick(void *arg)
     if (!s->started || flow_is_running(&s->round) ||
         loop_timer_is_set(&s->retry))
         return;
+    /* The list would be asked for by a key that is about to be used up; the
+     * end of the change comes here again. */
+    if (s->editing && sync_mark_of(s, 0)->set)
+        return;
     loop_timer_stop(&s->wake);
     if (work_is_due(s)) {
         op_cancel(&s->ping);
