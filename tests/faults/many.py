@@ -48,7 +48,7 @@ class Many(Lab):
             text = f.read()
         with open(self.conf, 'w') as f:
             f.write(text.replace('sync_interval = 10s', 'sync_interval = 1h')
-                    .replace('submit_wait = 10s', 'submit_wait = 2s'))
+                    .replace('submit_wait = 10s', 'submit_wait = 4s'))
         resource.setrlimit(resource.RLIMIT_NOFILE, (
             8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.lock = threading.Lock()
