@@ -147,6 +147,8 @@ state_set(json_t *o, const struct account *a, const struct account_link *link,
         state = "stopped", e = &link->stopped;
     else if (st->state != SYNC_WAITING)
         e = &st->error;
+    else if (st->bodies_error.code)
+        e = &st->bodies_error;
     json_object_set_new(o, "state", json_string(state));
     json_object_set_new(o, "error", e->code ? text(e->text) : json_null());
     json_object_set_new(o, "code", e->code ? json_string(err_name(e->code))

@@ -94,6 +94,7 @@ enum sync_state {
 struct sync_status {
     enum sync_state state;
     struct err error;      /* the last one, code E_NONE if none */
+    struct err bodies_error; /* why bodies do not come, E_NONE if they do */
     int64_t next_try;
     uint64_t listed, estimate;         /* of the folder being listed */
     uint64_t bodies_missing, journal_open;
