@@ -57,6 +57,44 @@ void sync_keyword_add(struct buf *words, const char *category);
 /* The Category that a keyword stands for. */
 const char *sync_keyword_category(struct arena *, struct slice keyword);
 
+/* ---- window.c: one window of one folder ---- */
+
+struct pull_one {
+    struct sync *sync;
+    int64_t folder, began;
+    struct eas_sync_answer answer;
+    char *key;           /* that was sent */
+    bool staging;        /* a transaction of the piece being read is open */
+};
+void pull_one_clear(struct pull_one *);
+/* The stage emptied and the question; borrows from `p` and the folder.
+ * 1: the folder is gone. */
+int pull_ask(struct pull_one *p, struct eas_sync_ask *ask, struct err *e);
+/* What a status of the collection asks for. 0: it was good, 1: it is seen to
+ * (the folder was reset, or the list of folders comes first). */
+int pull_react(struct pull_one *p, struct err *e);
+enum pull_took {
+    PULL_WHOLE,   /* booked, and nothing more is available */
+    PULL_MORE,    /* the next window */
+    PULL_PUT_OFF, /* not now: a mark says when */
+    PULL_FAILED,
+};
+/* The answer becomes part of the store. */
+enum pull_took pull_take(struct pull_one *p, struct err *e);
+
+/* ---- several.c ---- */
+
+#define SYNC_SEVERAL_MAX ((size_t)10)
+struct sync_pulled {
+    int64_t folder;
+    enum pull_took took;
+    struct err err; /* with PULL_FAILED: of this folder alone */
+};
+/* One window of each of n folders, all with a key, in one Sync. `told` says
+ * how each went and stays until done. E_REMOTE: not with this server. */
+struct op *sync_pull_several(struct sync *, struct sync_pulled *told, size_t n,
+                             op_done_fn *done, void *arg);
+
 /* ---- pull.c, push.c, bodies.c: each one operation ---- */
 
 /* Sync of one folder until nothing more is available. */
@@ -94,6 +132,9 @@ struct sync {
     int64_t ping_began;
     int64_t pulling; /* folder, 0 none */
     bool pulled_whole; /* to its end, and nothing was lost on the way */
+    struct sync_pulled several[SYNC_SEVERAL_MAX];
+    size_t nseveral;
+    int64_t one_by_one; /* now_ms(): until then no several in one Sync */
     struct list marks, waiters;
     struct loop_task kick;
     struct loop_timer wake;  /* marks that are not yet due, journal, Ping */
@@ -152,6 +193,9 @@ void sync_mark_rest(struct sync *, int64_t folder, int64_t ms);
 bool sync_rests(struct sync *, int64_t folder, struct err *e);
 /* The folder to pull next, or NULL. */
 struct mark *sync_mark_due(struct sync *);
+/* That and the next ones that can be pulled together with it, in order; 1 or
+ * 0 if none can. */
+size_t sync_mark_several(struct sync *, struct mark **out, size_t max);
 /* Sets the wake timer for the next mark that is not yet due. */
 void sync_mark_wake(struct sync *);
 /* Looks again after ms at the latest. */

@@ -54,6 +54,15 @@ int model_count(const char *folder);
 void model_break(const char *cmd, enum model_fault, int skip, int times);
 /* Requests of a command since model_start(). */
 int model_asked(const char *cmd);
+/* What a Sync with several collections gets. */
+enum model_several {
+    MODEL_EACH,    /* each its answer */
+    MODEL_REFUSED, /* status 15 for the whole */
+    MODEL_FULL,    /* one item of the first, and nothing of the others */
+};
+void model_several(enum model_several);
+/* Such Syncs since model_start(). */
+int model_shared(void);
 /* Faults that fired. */
 int model_fired(void);
 

@@ -1042,6 +1042,157 @@ test_wait_for_gone(void)
     rig_end();
 }
 
+/* ---- several folders in one Sync ---- */
+
+/* INBOX, Sent, Trash, Work and Play, all listed, with a message each. */
+static void
+five_folders(void)
+{
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    model_folder("10", "0", "Play", 12);
+    model_add("1", "i", T0);
+    model_add("2", "s", T0);
+    model_add("3", "t", T0);
+    model_add("9", "w", T0);
+    model_add("10", "p", T0);
+    CHECK(run());
+    CHECK_STR(shown("Play"), "1:p");
+}
+
+/* All of them are due at once, as after the timer; done: all were looked at. */
+static bool
+look_at_all(void)
+{
+    static const char *const paths[] = {"INBOX", "Sent Items",
+                                        "Deleted Items", "Work", "Play"};
+    struct outcome o[ARRAY_LEN(paths)] = {0};
+    bool good = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        const struct store_folder *f = store_folder_find(store, paths[i]);
+
+        if (!CHECK(f != NULL))
+            return false;
+        sync_folder_now(sync_, f->id, on_outcome_done, &o[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        turn(&o[i].runs, 1);
+        good &= !o[i].err.code;
+    }
+    return good;
+}
+
+static void
+test_several(void)
+{
+    int asked;
+
+    five_folders();
+    asked = model_asked("Sync");
+    model_add("1", "i2", T0 + 1);
+    model_add("10", "p2", T0 + 1);
+    model_find("9", "w")->read = true;
+    model_changed(model_find("9", "w"));
+    model_gone(model_find("2", "s"));
+    CHECK(look_at_all());
+    CHECK_INT(model_asked("Sync") - asked, 1);
+    CHECK_INT(model_shared(), 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    CHECK_STR(shown("Work"), "1:wS");
+    CHECK_STR(shown("Sent Items"), "");
+    CHECK_STR(shown("Deleted Items"), "1:t");
+    rig_end();
+}
+
+/* What is wrong with one folder is its own affair. */
+static void
+test_several_one_gone(void)
+{
+    five_folders();
+    model_folder_gone("9");
+    model_add("1", "i2", T0 + 1);
+    model_add("10", "p2", T0 + 1);
+    CHECK(!look_at_all()); /* one went */
+    CHECK(settle());
+    CHECK(model_shared() >= 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    CHECK(!store_folder_find(store, "Work"));
+    rig_end();
+}
+
+static void
+test_several_keys_lost(void)
+{
+    five_folders();
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    model_add("1", "i2", T0 + 1);
+    CHECK(look_at_all());
+    CHECK_INT(model_shared(), 1); /* listed anew one by one */
+    CHECK_STR(shown("INBOX"), "1:i 100002:i2");
+    CHECK_STR(shown("Play"), "1:p");
+    rig_end();
+}
+
+/* Half an answer, and a line that breaks: asked again, nothing comes twice. */
+static void
+test_several_broken(void)
+{
+    static const enum model_fault faults[] = {MODEL_CUT, MODEL_DROP_BEFORE,
+                                              MODEL_DROP_AFTER};
+
+    five_folders();
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "n%zu", i);
+        model_break("Sync", faults[i], 0, 1);
+        model_add("1", name, T0 + 1 + (int64_t)i);
+        model_add("10", name, T0 + 1 + (int64_t)i);
+        if (!look_at_all())
+            CHECK(restart());
+        CHECK_INT(model_fired(), 1);
+    }
+    CHECK_STR(shown("INBOX"), "1:i 2:n0 3:n1 4:n2");
+    CHECK_STR(shown("Play"), "1:p 2:n0 3:n1 4:n2");
+    rig_end();
+}
+
+/* A server that wants one at a time is asked so; nothing is lost. */
+static void
+test_several_refused(void)
+{
+    five_folders();
+    model_several(MODEL_REFUSED);
+    for (int i = 0; i < 2; i++) {
+        model_add("1", i ? "i3" : "i2", T0 + 1 + i);
+        model_add("10", i ? "p3" : "p2", T0 + 1 + i);
+        CHECK(look_at_all());
+    }
+    CHECK_INT(model_shared(), 1); /* tried once */
+    CHECK_STR(shown("INBOX"), "1:i 2:i2 3:i3");
+    CHECK_STR(shown("Play"), "1:p 2:p2 3:p3");
+    rig_end();
+}
+
+/* No room for some in the answer: they are not taken for unchanged. */
+static void
+test_several_full(void)
+{
+    five_folders();
+    model_several(MODEL_FULL);
+    model_add("1", "i2", T0 + 1);
+    model_add("1", "i3", T0 + 2);
+    model_add("10", "p2", T0 + 1);
+    CHECK(look_at_all());
+    CHECK(model_shared() > 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2 3:i3");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    rig_end();
+}
+
 static const struct test_case cases[] = {
     TEST(test_first_listing),
     TEST(test_bodies),
@@ -1068,6 +1219,12 @@ static const struct test_case cases[] = {
     TEST(test_away),
     TEST(test_odd_ping),
     TEST(test_wait_for_gone),
+    TEST(test_several),
+    TEST(test_several_one_gone),
+    TEST(test_several_keys_lost),
+    TEST(test_several_broken),
+    TEST(test_several_refused),
+    TEST(test_several_full),
 };
 
 int
