@@ -99,7 +99,9 @@ account_apply(struct account *a, const struct settings_account *s)
         a->address = xstrdup(s->address);
     }
     sync_set_filter(a->sync, (int)s->sync_window);
-    sync_set_interval(a->sync, s->sync_interval);
+    sync_set_intervals(a->sync, (const int64_t[SYNC_KINDS]){
+                                    s->sync_interval_inbox, s->sync_interval,
+                                    s->sync_interval_other});
     keys_choose(a->keys, s->signing_key, s->encryption_key);
     apply_certs(a, s);
     apply_name(a, was);

@@ -168,7 +168,9 @@ open_rest(struct account *a, const char *dir, struct err *e)
         .store = a->store,
         .eas = a->eas,
         .filter = (int)a->settings->sync_window,
-        .interval = a->settings->sync_interval,
+        .intervals = {a->settings->sync_interval_inbox,
+                      a->settings->sync_interval,
+                      a->settings->sync_interval_other},
     };
     struct outbox_config out = {
         .loop = set->loop,

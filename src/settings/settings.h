@@ -87,7 +87,9 @@ struct settings_account {
     unsigned max_requests;        /* beside the Ping */
     bool accept_policy;
     unsigned heartbeat_min, heartbeat_max;
-    unsigned sync_interval; /* a timed Sync, for what Ping does not tell */
+    /* Between timed Syncs, for what Ping does not tell: of subscribed folders,
+     * of the inbox (0: the same), of the others (0: never). */
+    unsigned sync_interval, sync_interval_inbox, sync_interval_other;
 
     /* local copy */
     const char *local_password; /* a hash (secrets/hash.h); NULL: the one in

@@ -223,6 +223,10 @@ const struct setting settings_table[] = {
      NULL, false},
     {"sync_interval", SETTING_TIME, A(sync_interval), "10m", NULL, 10, DAY,
      NULL, false},
+    {"sync_interval_inbox", SETTING_TIME, A(sync_interval_inbox), "0s", NULL,
+     0, DAY, NULL, false},
+    {"sync_interval_other", SETTING_TIME, A(sync_interval_other), "1h", NULL,
+     0, 7 * DAY, NULL, false},
 
     /* ---- the local copy ---- */
     {"sync_window", SETTING_WORD, A(sync_window), "all", words_window, 0, 0,

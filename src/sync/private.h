@@ -122,7 +122,7 @@ struct sync {
     struct store *store;
     struct eas *eas;
     int filter;
-    int64_t interval, relist_wait; /* seconds */
+    int64_t relist_wait; /* seconds */
     bool started;
     bool anew; /* the next FolderSync begins with key 0 */
     struct flow round;
@@ -141,7 +141,11 @@ struct sync {
     int64_t wake_at;         /* now_ms(), while it is set */
     int64_t ping_after;      /* now_ms() */
     struct loop_timer retry; /* after a failure */
-    struct loop_timer timed;
+    struct sync_timed {
+        struct sync *sync;
+        struct loop_timer timer;
+        int64_t interval; /* seconds, 0: never of its own */
+    } timed[SYNC_KINDS];
     struct loop_timer bodies_retry;
     struct loop_timer bodies_refused; /* to be asked for again */
     bool bodies_wait; /* some were refused */
@@ -152,9 +156,14 @@ struct sync {
     int64_t next_try;
 };
 
-/* Marks all for a look; Ping does not report flags and deletions made
- * elsewhere. A timer's callback. */
-void sync_on_timed(void *sync);
+/* ---- timed.c: what Ping does not report, by the clock ---- */
+
+void sync_timed_init(struct sync *, const int64_t *intervals);
+/* Marks all for a look that are looked at in a regular way, and begins to
+ * count anew. */
+void sync_timed_all(struct sync *);
+void sync_timed_stop(struct sync *);
+void sync_timed_clear(struct sync *);
 
 /* ---- round.c ---- */
 

@@ -15,7 +15,6 @@
 #include "store/body.h"
 #include "store/journal.h"
 
-#define INTERVAL_S 300 /* between timed Syncs */
 #define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
 
@@ -36,14 +35,13 @@ sync_new(const struct sync_config *c)
     s->store = c->store;
     s->eas = c->eas;
     s->filter = c->filter;
-    s->interval = c->interval ? c->interval : INTERVAL_S;
     s->relist_wait = c->relist_wait ? c->relist_wait : RELIST_WAIT_S;
     list_init(&s->marks);
     list_init(&s->waiters);
     loop_task_init(&s->kick, on_kick, s);
     loop_timer_init(&s->wake, on_kick, s);
     loop_timer_init(&s->retry, on_retry, s);
-    loop_timer_init(&s->timed, sync_on_timed, s);
+    sync_timed_init(s, c->intervals);
     loop_timer_init(&s->bodies_retry, on_bodies_retry, s);
     loop_timer_init(&s->bodies_refused, on_bodies_retry, s);
     s->watcher.on_changes = on_changes;
@@ -70,7 +68,7 @@ sync_free(struct sync **sp)
     loop_task_cancel(&s->kick);
     loop_timer_clear(&s->wake);
     loop_timer_clear(&s->retry);
-    loop_timer_clear(&s->timed);
+    sync_timed_clear(s);
     loop_timer_clear(&s->bodies_retry);
     loop_timer_clear(&s->bodies_refused);
     free(s->account);
@@ -88,14 +86,6 @@ sync_set_filter(struct sync *s, int filter)
     s->filter = filter;
     while ((f = store_folder_next(s->store, f)))
         sync_mark(s, f->id);
-}
-
-void
-sync_set_interval(struct sync *s, int64_t seconds)
-{
-    s->interval = seconds ? seconds : INTERVAL_S;
-    if (loop_timer_is_set(&s->timed))
-        loop_timer_set(&s->timed, s->interval * 1000);
 }
 
 void
@@ -193,20 +183,6 @@ on_retry(void *arg)
     loop_task_soon(&s->kick);
 }
 
-/* What Ping does not report: flags and deletions made elsewhere. */
-void
-sync_on_timed(void *arg)
-{
-    struct sync *s = arg;
-    const struct store_folder *f = NULL;
-
-    sync_mark(s, 0);
-    while ((f = store_folder_next(s->store, f)))
-        if (f->subscribed || f->role != STORE_ROLE_NONE)
-            sync_mark(s, f->id);
-    loop_timer_set(&s->timed, s->interval * 1000);
-}
-
 static void
 on_changes(void *arg, const struct store_change *c, size_t n)
 {
@@ -235,7 +211,7 @@ sync_start(struct sync *s)
     s->state = SYNC_CONNECTING;
     s->error = (struct err){0};
     s->backoff = 0;
-    sync_on_timed(s);
+    sync_timed_all(s);
     loop_task_soon(&s->kick);
 }
 
@@ -252,7 +228,7 @@ sync_stop(struct sync *s, const struct err *why)
     eas_ping_answer_clear(&s->ping_answer);
     loop_timer_stop(&s->wake);
     loop_timer_stop(&s->retry);
-    loop_timer_stop(&s->timed);
+    sync_timed_stop(s);
     loop_timer_stop(&s->bodies_retry);
     loop_timer_stop(&s->bodies_refused);
     if (!why)

@@ -1042,6 +1042,50 @@ test_wait_for_gone(void)
     rig_end();
 }
 
+/* What Ping does not tell is seen by the clock, each kind of folder by its
+ * own, and those that are due together by one request. */
+static void
+test_timed(void)
+{
+    static const char *const boxes_of[] = {"1", "9", "10"};
+    static const char *const names[] = {"i", "w", "p"};
+    const struct store_folder *f;
+    struct err e;
+    int shared;
+
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    model_folder("10", "0", "Play", 12);
+    for (size_t i = 0; i < 3; i++)
+        model_add(boxes_of[i], names[i], T0);
+    CHECK(run());
+    f = store_folder_find(store, "Play");
+    REQUIRE(f != NULL);
+    CHECK(!store_folder_set_subscribed(store, f->id, false, &e));
+    for (size_t i = 0; i < 3; i++) {
+        model_find(boxes_of[i], names[i])->read = true;
+        model_changed(model_find(boxes_of[i], names[i]));
+    }
+    shared = model_shared();
+    sync_set_intervals(sync_, (const int64_t[SYNC_KINDS]){1, 3600, 1});
+    for (int i = 0; i < 20000 && !strstr(shown("Play"), "pS"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK(settle());
+    CHECK_STR(shown("INBOX"), "1:iS");
+    CHECK_STR(shown("Play"), "1:pS");
+    CHECK_STR(shown("Work"), "1:w");
+    CHECK(model_shared() - shared <= 2);
+    sync_set_intervals(sync_, (const int64_t[SYNC_KINDS]){0, 1, 0});
+    for (int i = 0; i < 20000 && !strstr(shown("Work"), "wS"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK_STR(shown("Work"), "1:wS");
+    rig_end();
+}
+
 /* ---- several folders in one Sync ---- */
 
 /* INBOX, Sent, Trash, Work and Play, all listed, with a message each. */
@@ -1219,6 +1263,7 @@ static const struct test_case cases[] = {
     TEST(test_away),
     TEST(test_odd_ping),
     TEST(test_wait_for_gone),
+    TEST(test_timed),
     TEST(test_several),
     TEST(test_several_one_gone),
     TEST(test_several_keys_lost),
