@@ -134,6 +134,7 @@ struct sync {
     bool pulled_whole; /* to its end, and nothing was lost on the way */
     struct sync_pulled several[SYNC_SEVERAL_MAX];
     size_t nseveral;
+    bool no_estimate;   /* the server does not answer GetItemEstimate */
     int64_t one_by_one; /* now_ms(): until then no several in one Sync */
     struct list marks, waiters;
     struct loop_task kick;

@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 struct pull {
     struct op *op;
     struct flow flow;
     struct pull_one one;
+    uint64_t left;  /* GetItemEstimate: what the listing has still to bring */
+    bool estimated; /* asked for in this pull */
 };
 
 static flow_step_fn pull_prime, pull_primed, pull_begin, pull_book;
@@ -105,17 +108,54 @@ pull_primed(void *self)
     return FLOW_NEXT;
 }
 
+/* A server that will not say is not asked again. The listing needs no
+ * estimate, so whatever went wrong is not its business. */
+static void
+on_estimate(void *arg, const struct err *err)
+{
+    struct pull *p = arg;
+    struct sync *s = p->one.sync;
+    const struct store_folder *f = store_folder_get(s->store, p->one.folder);
+    struct err e;
+
+    if (err)
+        s->no_estimate = true;
+    else if (f && p->left < INT32_MAX &&
+             store_folder_set_estimate(s->store, f->id,
+                                       f->listed + (int64_t)p->left, &e))
+        log_debug("sync", "account=%s estimate: %s", s->account, e.text);
+    flow_wake(&p->flow, NULL);
+}
+
+/* Worth a request when the first listing takes more than one window. */
+static bool
+wants_estimate(struct pull *p, const struct store_folder *f)
+{
+    return f && f->state == STORE_FOLDER_LISTING && f->listed &&
+        !f->estimate && !p->estimated && !p->one.sync->no_estimate;
+}
+
 static enum flow_next
 pull_begin(void *self)
 {
     struct pull *p = self;
+    struct sync *s = p->one.sync;
+    const struct store_folder *f = store_folder_get(s->store, p->one.folder);
     struct eas_sync_ask ask;
     struct err e;
-    int rc = pull_ask(&p->one, &ask, &e);
+    int rc;
 
+    if (wants_estimate(p, f)) {
+        p->estimated = true;
+        return flow_wait_again(&p->flow,
+                               eas_estimate(s->eas, f->server_id, f->key,
+                                            s->filter, &p->left, on_estimate,
+                                            p));
+    }
+    rc = pull_ask(&p->one, &ask, &e);
     if (rc)
         return rc < 0 ? flow_fail_err(&p->flow, &e) : FLOW_DONE;
-    return flow_wait(&p->flow, eas_sync(p->one.sync->eas, &ask, &p->one.answer,
+    return flow_wait(&p->flow, eas_sync(s->eas, &ask, &p->one.answer,
                                         flow_wake, &p->flow));
 }
 

@@ -365,6 +365,26 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
     buf_adds(out, "</Collections></Sync>");
 }
 
+/* What a Sync from this key would add. */
+static void
+answer_estimate(const struct wbxml_node *ask, struct buf *out)
+{
+    const struct wbxml_node *c =
+        wbxml_find(ask, ESTIMATE_COLLECTIONS, ESTIMATE_COLLECTION, 0);
+    struct slice key = wbxml_text(c, AIRSYNC_SYNC_KEY, 0);
+    struct slice folder = wbxml_text(c, ESTIMATE_COLLECTION_ID, 0);
+    const char *dot = key.p ? strchr(key.p, '.') : NULL;
+    int n = 0;
+
+    for (int i = 0; dot && i < m.nitems; i++)
+        n += slice_is(folder, m.items[i].folder) && !m.items[i].gone &&
+            m.items[i].added > atoi(dot + 1);
+    buf_addf(out, "<GetItemEstimate><Response><Status>%d</Status><Collection>"
+                  "<CollectionId>%.*s</CollectionId><Estimate>%d</Estimate>"
+                  "</Collection></Response></GetItemEstimate>", dot ? 1 : 3,
+             SLICE_FMT(folder), n);
+}
+
 static void
 answer_move(const struct wbxml_node *ask, struct buf *out)
 {
@@ -584,6 +604,8 @@ serve(struct httpd_request *r, const char *cmd, const struct wbxml_node *ask)
         answer_folders(ask, &xml);
     else if (!strcmp(cmd, "Sync"))
         answer_sync(ask, &xml);
+    else if (!strcmp(cmd, "GetItemEstimate"))
+        answer_estimate(ask, &xml);
     else if (!strcmp(cmd, "MoveItems"))
         answer_move(ask, &xml);
     else if (!strncmp(cmd, "Folder", 6))

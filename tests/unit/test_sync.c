@@ -309,6 +309,47 @@ test_interrupted_listing(void)
     test_row(NULL);
 }
 
+/* How much is still to come is asked once, of what takes several windows; a
+ * server that will not say is not asked again, and nothing is worse for it. */
+static void
+test_estimate(void)
+{
+    struct sync_status st = {0};
+
+    rig_begin();
+    for (int i = 0; i < 700; i++)
+        model_add("1", "x", T0 + i);
+    model_add("2", "y", T0);
+    sync_start(sync_);
+    for (int i = 0; i < 20000 && !st.estimate; i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(100);
+        sync_status(sync_, &st);
+    }
+    CHECK_INT((long long)st.estimate, 700);
+    CHECK(st.listed >= 512 && st.listed <= 700);
+    CHECK(settle());
+    CHECK_INT(model_asked("GetItemEstimate"), 1);
+    CHECK_INT(store_folder_find(store, "INBOX")->uidnext, 701);
+    rig_end();
+    for (int k = 0; k < 2; k++) {
+        rig_begin();
+        model_folder("9", "0", "Work", 12);
+        for (int i = 0; i < 600; i++) {
+            model_add("1", "x", T0 + i);
+            model_add("9", "w", T0 + i);
+        }
+        model_break("GetItemEstimate", k ? MODEL_STATUS_12 : MODEL_DROP_BEFORE,
+                    0, 99);
+        CHECK(run());
+        /* A line that breaks before any answer is tried again below us. */
+        CHECK(model_asked("GetItemEstimate") <= 2 - k);
+        CHECK_INT(store_folder_find(store, "INBOX")->uidnext, 601);
+        CHECK_INT(store_folder_find(store, "Work")->uidnext, 601);
+        rig_end();
+    }
+}
+
 static void
 test_new_mail(void)
 {
@@ -1242,6 +1283,7 @@ static const struct test_case cases[] = {
     TEST(test_bodies),
     TEST(test_standin),
     TEST(test_interrupted_listing),
+    TEST(test_estimate),
     TEST(test_new_mail),
     TEST(test_key_lost),
     TEST(test_reborn),
