@@ -52,7 +52,9 @@ static const struct setting_word words_window[] = {
     {"1m", SETTINGS_WINDOW_1M, false},
     {NULL, 0, false}};
 static const struct setting_word words_window_end[] = {
-    {"keep", 0, false}, {"drop", 1, UNBUILT}, {NULL, 0, false}};
+    {"keep", SETTINGS_WINDOW_KEEP, false},
+    {"drop", SETTINGS_WINDOW_DROP, false},
+    {NULL, 0, false}};
 static const struct setting_word words_expunge[] = {
     {"trash", SETTINGS_EXPUNGE_TRASH, false},
     {"delete", SETTINGS_EXPUNGE_DELETE, false},
@@ -231,8 +233,8 @@ const struct setting settings_table[] = {
     /* ---- the local copy ---- */
     {"sync_window", SETTING_WORD, A(sync_window), "all", words_window, 0, 0,
      NULL, false},
-    {"window_end", SETTING_WORD, A_NO, "keep", words_window_end, 0, 0, NULL,
-     false},
+    {"window_end", SETTING_WORD, A(window_end), "keep", words_window_end, 0, 0,
+     NULL, false},
     {"cache_size", SETTING_SIZE, A(cache_size), "0", NULL, 0, 0,
      "eviction of bodies", false},
     {"encrypt_store", SETTING_BOOL, A_NO, "no", words_no, 0, 0, NULL, false},

@@ -282,11 +282,11 @@ store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
 {
     static const char *const standins =
         "SELECT id FROM message WHERE body_state = 2 AND body_after <= ?"
-        " AND server_id <> '' AND uid IS NOT NULL LIMIT ?";
+        " AND (server_id <> '' OR aged_id <> '') AND uid IS NOT NULL LIMIT ?";
     sqlite3_stmt *q = db_query(
         s->db, e,
         "SELECT id FROM message WHERE body_state = 0 AND body_after <= ?"
-        " AND server_id <> '' AND uid IS NOT NULL"
+        " AND (server_id <> '' OR aged_id <> '') AND uid IS NOT NULL"
         " ORDER BY received DESC LIMIT ?",
         "ii", now_unix(), (int64_t)max);
     int rc;

@@ -36,6 +36,10 @@ struct sync_book {
     bool more;
     int64_t began;    /* now_ms() when the request went out */
     int64_t relist_wait; /* seconds before a doubtful relist is believed */
+    int64_t window;      /* unix time: what is older is not listed; 0: all is */
+    int64_t leave;       /* what fell out of the window and is older leaves the
+                            view as well; 0: it stays */
+    bool drop;           /* it always leaves (window_end = drop) */
 };
 /* The stage, the key and (at the end of a listing) the numbering, in one
  * transaction. *again_out: a relist would remove more than half of the
@@ -121,7 +125,8 @@ struct sync {
     char *account;
     struct store *store;
     struct eas *eas;
-    int filter;
+    int filter; /* what is asked with: the narrower of the two */
+    struct sync_window window;
     int64_t relist_wait; /* seconds */
     bool started;
     bool anew; /* the next FolderSync begins with key 0 */

@@ -18,6 +18,7 @@
 #define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
 
+static int narrower(int a, int b);
 static void on_kick(void *arg);
 static void on_retry(void *arg);
 static void on_bodies_retry(void *arg);
@@ -34,7 +35,8 @@ sync_new(const struct sync_config *c)
     s->account = xstrdup(c->account);
     s->store = c->store;
     s->eas = c->eas;
-    s->filter = c->filter;
+    s->window = c->window;
+    s->filter = narrower(c->window.filter, c->window.policy);
     s->relist_wait = c->relist_wait ? c->relist_wait : RELIST_WAIT_S;
     list_init(&s->marks);
     list_init(&s->waiters);
@@ -76,16 +78,24 @@ sync_free(struct sync **sp)
     *sp = NULL;
 }
 
+static int
+narrower(int a, int b)
+{
+    return !a || (b && b < a) ? b : a;
+}
+
 void
-sync_set_filter(struct sync *s, int filter)
+sync_set_window(struct sync *s, const struct sync_window *w)
 {
     const struct store_folder *f = NULL;
+    int filter = narrower(w->filter, w->policy);
+    bool news = filter != s->filter || w->policy != s->window.policy;
 
-    if (s->filter == filter)
-        return;
+    s->window = *w;
     s->filter = filter;
-    while ((f = store_folder_next(s->store, f)))
-        sync_mark(s, f->id);
+    while (news && (f = store_folder_next(s->store, f)))
+        if (f->state != STORE_FOLDER_NEW)
+            sync_mark(s, f->id);
 }
 
 void

@@ -137,12 +137,26 @@ pull_ask(struct pull_one *p, struct eas_sync_ask *ask, struct err *e)
     return 0;
 }
 
+/* The shortest month counts: who is in doubt whether something is too old or
+ * was deleted keeps it. */
+static int64_t
+window_begin(int filter)
+{
+    static const int days[] = {0, 1, 3, 7, 14, 28};
+
+    return filter > 0 && filter < (int)ARRAY_LEN(days)
+        ? now_unix() - (int64_t)days[filter] * 86400 : 0;
+}
+
 enum pull_took
 pull_take(struct pull_one *p, struct err *e)
 {
     struct store *store = p->sync->store;
     struct sync_book how = {.began = p->began,
-                            .relist_wait = p->sync->relist_wait};
+                            .relist_wait = p->sync->relist_wait,
+                            .window = window_begin(p->sync->filter),
+                            .leave = window_begin(p->sync->window.policy),
+                            .drop = p->sync->window.drop};
     bool again, stuck, more;
     int rc = pull_react(p, e);
 

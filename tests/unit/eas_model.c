@@ -192,8 +192,9 @@ news_xml(const char *folder, int since, int window, struct buf *out,
             }
             if (it->removed == c) {
                 if (it->added <= since)
-                    buf_addf(out, "<Delete><ServerId>%s</ServerId></Delete>",
-                             it->id);
+                    buf_addf(out, "<%s><ServerId>%s</ServerId></%s>",
+                             it->old ? "SoftDelete" : "Delete", it->id,
+                             it->old ? "SoftDelete" : "Delete");
                 else
                     continue;
             } else if (it->gone) {
@@ -744,6 +745,15 @@ model_folders_reborn(void)
     m.hierarchy_lost = true;
     m.clock++;
     model_reborn();
+}
+
+void
+model_window(struct model_item *it, bool inside)
+{
+    it->old = it->gone = !inside;
+    *(inside ? &it->added : &it->removed) = ++m.clock;
+    if (inside)
+        it->changed = it->removed = 0;
 }
 
 struct model_item *

@@ -1083,6 +1083,109 @@ test_wait_for_gone(void)
     rig_end();
 }
 
+/* ---- the window ---- */
+
+static void
+set_window(int filter, int policy, bool drop)
+{
+    sync_set_window(sync_, &(struct sync_window){filter, policy, drop});
+}
+
+/* Three of now, two that are old. */
+static void
+window_begin(void)
+{
+    int64_t now = now_unix();
+
+    rig_begin();
+    model_add("1", "old1", now - 40 * DAY);
+    model_add("1", "old2", now - 40 * DAY + 1);
+    model_add("1", "a", now - 100);
+    model_add("1", "b", now - 50);
+    CHECK(run());
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 3:a 4:b");
+}
+
+/* What falls out stays, with its bytes and what a client does to it, and
+ * nothing of that is sent; a wider window lets it in under its UID. */
+static void
+test_window(void)
+{
+    struct model_item *old1, *old2;
+    int asked;
+
+    window_begin();
+    old1 = model_find("1", "old1");
+    old2 = model_find("1", "old2");
+    set_window(5, 0, false);
+    model_window(old1, false);
+    model_window(old2, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 3:a 4:b");
+    CHECK(restart());
+    set_window(5, 0, false);
+    CHECK(settle());
+    asked = model_asked("Sync") + model_asked("MoveItems");
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_SEEN, NULL);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK_INT(model_asked("Sync") + model_asked("MoveItems"), asked);
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2 3:a 4:b");
+    CHECK(!old1->read);
+    /* One that came meanwhile, one that is let in for the first time. */
+    model_add("1", "new", now_unix());
+    model_window(old2, true);
+    model_add("1", "older", now_unix() - 60 * DAY);
+    set_window(0, 0, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2 3:a 4:b 5:new 6:older");
+    /* It is one of the server's again. */
+    old2->read = true;
+    model_changed(old2);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2S 3:a 4:b 5:new 6:older");
+    model_gone(old2);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 3:a 4:b 5:new 6:older");
+    rig_end();
+}
+
+/* A lost key under a narrow window: the listing cannot confirm what is older,
+ * which is no deletion. What is not older, and not there, is gone. */
+static void
+test_window_reset(void)
+{
+    window_begin();
+    set_window(5, 0, false);
+    model_find("1", "old1")->gone = true; /* not in the window any more */
+    model_find("1", "old2")->gone = true;
+    model_gone(model_find("1", "a"));
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 4:b");
+    rig_end();
+}
+
+/* window_end = drop, and a policy that caps the window. */
+static void
+test_window_drop(void)
+{
+    window_begin();
+    set_window(5, 0, true);
+    model_window(model_find("1", "old1"), false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "2:old2 3:a 4:b");
+    set_window(5, 0, false);
+    model_window(model_find("1", "old2"), false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "2:old2 3:a 4:b");
+    /* What stayed goes as soon as the policy says so. */
+    set_window(5, 4, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "3:a 4:b");
+    rig_end();
+}
+
 /* What Ping does not tell is seen by the clock, each kind of folder by its
  * own, and those that are due together by one request. */
 static void
@@ -1305,6 +1408,9 @@ static const struct test_case cases[] = {
     TEST(test_away),
     TEST(test_odd_ping),
     TEST(test_wait_for_gone),
+    TEST(test_window),
+    TEST(test_window_reset),
+    TEST(test_window_drop),
     TEST(test_timed),
     TEST(test_several),
     TEST(test_several_one_gone),
