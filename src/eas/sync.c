@@ -149,23 +149,6 @@ answers_clear(struct sync_call *s)
         eas_sync_answer_clear(s->parts[i].out);
 }
 
-/* A piece has been read, well or not: its items are complete. */
-static int
-sync_pause(struct sync_call *s, int rc, struct err *e)
-{
-    struct err late;
-
-    for (size_t i = 0; i < s->n; i++) {
-        const struct sync_part *p = &s->parts[i];
-
-        if (p->on_pause && p->on_pause(p->item_arg, &late) && rc == 0) {
-            *e = late;
-            rc = -1;
-        }
-    }
-    return rc;
-}
-
 /* Nothing changed, the keys stay (MS-ASCMD 2.2.1.21.2). */
 static int
 sync_empty(struct sync_call *s, struct err *e)
@@ -189,8 +172,7 @@ sync_answer(struct eas_call *c, struct slice body, struct err *e)
     int rc;
 
     answers_clear(s);
-    rc = body.n ? sync_pause(s, eas_sync_read(s, body, e), e)
-                : sync_empty(s, e);
+    rc = body.n ? eas_sync_read(s, body, e) : sync_empty(s, e);
     if (rc)
         answers_clear(s);
     return rc;
@@ -203,7 +185,7 @@ sync_stream(struct eas_call *c, struct slice piece, struct err *e)
 
     if (!s->reader)
         answers_clear(s);
-    return sync_pause(s, eas_sync_feed(s, piece, e), e);
+    return eas_sync_feed(s, piece, e);
 }
 
 static int
@@ -211,7 +193,7 @@ sync_stream_end(struct eas_call *c, struct err *e)
 {
     struct sync_call *s = (struct sync_call *)c;
 
-    if (sync_pause(s, eas_sync_finish(s, e), e)) {
+    if (eas_sync_finish(s, e)) {
         answers_clear(s);
         return -1;
     }
@@ -257,7 +239,6 @@ part_copy(struct sync_part *p, const struct eas_sync_ask *ask,
         p->window = 512;
     p->filter = ask->filter;
     p->on_item = ask->on_item;
-    p->on_pause = ask->on_pause;
     p->item_arg = ask->item_arg;
     p->changes = xcalloc(ask->nchanges ? ask->nchanges : 1, sizeof *p->changes);
     for (size_t i = 0; i < ask->nchanges; i++)

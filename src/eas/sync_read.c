@@ -242,8 +242,7 @@ collection_end(struct sync_reader *r, struct err *e)
         p->out->key = r->key;
         r->key = NULL;
     }
-    /* What it has begun ends before the next one begins. */
-    return p->on_pause ? p->on_pause(p->item_arg, e) : 0;
+    return 0;
 }
 
 /* ---- events */

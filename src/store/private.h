@@ -31,6 +31,14 @@ struct store_tie {
     struct store *store; /* NULL: closed */
 };
 
+/* stage.c: what an answer says of one folder, and what of it is on the disk. */
+struct store_stage {
+    struct list node;
+    int64_t folder, chunk; /* chunks before this one are rows */
+    int64_t loaded;        /* number of the one in `read`, plus one */
+    struct buf items, read;
+};
+
 struct store {
     char *dir;
     struct db *db;
@@ -47,6 +55,8 @@ struct store {
     struct store_folder *folders; /* in order */
     size_t nfolders;
     bool folders_stale;
+    int64_t folder_late; /* to be saved before the commit; 0: none */
+    struct list stages; /* an answer may bring several folders */
 
     struct store_watcher *watchers;
     struct store_change *changes; /* of the open transaction */
@@ -113,6 +123,16 @@ int store_folder_touch(struct store *, int64_t folder, uint64_t modseq,
                        struct err *e);
 int store_folder_save(struct store *, const struct store_folder *,
                       struct err *e);
+
+/* As store_folder_save(), once before the commit: for what changes with every
+ * item. store_folder_late() does it. */
+void store_folder_save_late(struct store *, int64_t folder);
+int store_folder_late(struct store *, struct err *e);
+
+/* ---- stage.c ---- */
+
+void store_stage_init(struct store *);
+void store_stage_free(struct store *);
 
 /* ---- message.c ---- */
 

@@ -68,7 +68,6 @@ struct pull_one {
     int64_t folder, began;
     struct eas_sync_answer answer;
     char *key;           /* that was sent */
-    bool staging;        /* a transaction of the piece being read is open */
 };
 void pull_one_clear(struct pull_one *);
 /* The stage emptied and the question; borrows from `p` and the folder.

@@ -92,22 +92,7 @@ pull_item(void *arg, const struct eas_item *it, struct err *e)
 {
     struct pull_one *p = arg;
 
-    /* One commit for all that a piece of the answer brings. */
-    if (!p->staging && store_begin(p->sync->store, e))
-        return -1;
-    p->staging = true;
     return sync_book_stage(p->sync->store, p->folder, it, e);
-}
-
-static int
-pull_pause(void *arg, struct err *e)
-{
-    struct pull_one *p = arg;
-
-    if (!p->staging)
-        return 0;
-    p->staging = false;
-    return store_commit(p->sync->store, e);
 }
 
 int
@@ -132,7 +117,6 @@ pull_ask(struct pull_one *p, struct eas_sync_ask *ask, struct err *e)
                                  .window = WINDOW,
                                  .filter = p->sync->filter,
                                  .on_item = pull_item,
-                                 .on_pause = pull_pause,
                                  .item_arg = p};
     return 0;
 }
