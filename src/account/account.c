@@ -37,7 +37,11 @@ static void
 on_policy(void *arg, const struct eas_policy *p)
 {
     struct account *a = arg;
+    struct sync_window window = account_window(a);
 
+    window.policy = p->max_age_filter;
+    if (a->sync)
+        sync_set_window(a->sync, &window);
     for (size_t i = 0; i < p->n; i++)
         if (!p->entries[i].enforced)
             log_notice("account", "account=%s policy asks for %s=%s, which "

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "certs/certs.h"
+#include "eas/policy.h"
 #include "keys/keys.h"
 #include "outbox/outbox.h"
 #include "settings/settings.h"
@@ -87,10 +88,22 @@ apply_name(const struct account *a, const struct settings_account *was)
                             "start", a->name);
 }
 
+struct sync_window
+account_window(const struct account *a)
+{
+    const struct eas_policy *p = a->eas ? eas_policy(a->eas) : NULL;
+
+    return (struct sync_window){
+        .filter = (int)a->settings->sync_window,
+        .policy = p ? p->max_age_filter : 0,
+        .drop = a->settings->window_end == SETTINGS_WINDOW_DROP};
+}
+
 void
 account_apply(struct account *a, const struct settings_account *s)
 {
     const struct settings_account *was = a->settings;
+    struct sync_window window;
 
     account_keep(a, s);
     if (a->error.code)
@@ -99,8 +112,11 @@ account_apply(struct account *a, const struct settings_account *s)
         free(a->address);
         a->address = xstrdup(s->address);
     }
-    sync_set_filter(a->sync, (int)s->sync_window);
-    sync_set_interval(a->sync, s->sync_interval);
+    window = account_window(a);
+    sync_set_window(a->sync, &window);
+    sync_set_intervals(a->sync, (const int64_t[SYNC_KINDS]){
+                                    s->sync_interval_inbox, s->sync_interval,
+                                    s->sync_interval_other});
     store_cache_limit(a->store, s->cache_size);
     keys_choose(a->keys, s->signing_key, s->encryption_key);
     apply_certs(a, s);

@@ -168,8 +168,10 @@ open_rest(struct account *a, const char *dir, struct err *e)
         .account = a->name,
         .store = a->store,
         .eas = a->eas,
-        .filter = (int)a->settings->sync_window,
-        .interval = a->settings->sync_interval,
+        .window = account_window(a),
+        .intervals = {a->settings->sync_interval_inbox,
+                      a->settings->sync_interval,
+                      a->settings->sync_interval_other},
     };
     struct outbox_config out = {
         .loop = set->loop,

@@ -115,4 +115,7 @@ void account_eas_state_load(struct store *, struct eas_state *out);
 int account_eas_state_save(struct store *, const struct eas_state *,
                            struct err *e);
 
+/* How old mail may be, by the settings and by the server's policy (apply.c). */
+struct sync_window account_window(const struct account *);
+
 #endif

@@ -236,14 +236,24 @@ struct eas_sync_failure {
 };
 struct eas_sync_answer {
     int status, reaction; /* of the collection */
-    bool empty;           /* no body: nothing new, the key stays */
+    bool empty;           /* nothing was said: nothing new, the key stays */
     bool more;
+    bool left_out;        /* of several: empty, but there was no room for it
+                             in the answer; ask again */
     char *key; /* the new key; NULL when empty */
     struct eas_sync_failure *failures; /* changes that were refused */
     size_t nfailures;
 };
 struct op *eas_sync(struct eas *, const struct eas_sync_ask *,
                     struct eas_sync_answer *out, op_done_fn *done, void *arg);
+/* Several collections in one request, at most EAS_SYNC_COLLECTIONS_MAX: `asks`
+ * and `outs` have n elements. Each has its own status and key; the items are
+ * given to the callbacks of their own ask. E_REMOTE: this server cannot do it
+ * with several, ask one by one. */
+#define EAS_SYNC_COLLECTIONS_MAX 20
+struct op *eas_sync_several(struct eas *, const struct eas_sync_ask *asks,
+                            size_t n, struct eas_sync_answer *outs,
+                            op_done_fn *done, void *arg);
 void eas_sync_answer_clear(struct eas_sync_answer *);
 
 /* Number of pending changes of a primed collection. */

@@ -1,6 +1,6 @@
 /*
- * Sync of one collection (MS-ASCMD 2.2.1.21): primes it, lists it without
- * bodies, carries the client's changes. sync_read.c takes the answer apart
+ * Sync of one collection or several (MS-ASCMD 2.2.1.21): primes it, lists it
+ * without bodies, carries the client's changes. sync_read.c takes the answer apart
  * while it is decoded. Who asks for what, and what the items mean, is known
  * to the room sync alone.
  */
@@ -65,7 +65,7 @@ write_edit(struct wbxml_writer *w, const struct eas_change *c)
 }
 
 static void
-write_commands(struct wbxml_writer *w, const struct sync_call *s)
+write_commands(struct wbxml_writer *w, const struct sync_part *s)
 {
     if (!s->nchanges)
         return;
@@ -86,7 +86,7 @@ write_commands(struct wbxml_writer *w, const struct sync_call *s)
  * with Type 4 asks for no body at all; MIMETruncation says the same to
  * servers that look only there. */
 static void
-write_options(struct wbxml_writer *w, const struct sync_call *s)
+write_options(struct wbxml_writer *w, const struct sync_part *s)
 {
     wbxml_write_start(w, AIRSYNC_OPTIONS);
     wbxml_write_number(w, AIRSYNC_FILTER_TYPE, s->filter);
@@ -101,16 +101,13 @@ write_options(struct wbxml_writer *w, const struct sync_call *s)
 
 /* The order inside Collection is mandatory (MS-ASCMD 2.2.3.29.2). */
 static int
-sync_build(struct eas_call *c, struct err *e)
+write_collection(struct wbxml_writer *w, const struct sync_part *s,
+                 struct err *e)
 {
-    struct sync_call *s = (struct sync_call *)c;
-    struct wbxml_writer *w = &c->req.w;
     bool prime = !strcmp(s->key, "0");
 
     if (prime && s->nchanges)
         return err_set(e, E_BUG, "changes in a Sync with key 0");
-    wbxml_write_start(w, AIRSYNC_SYNC);
-    wbxml_write_start(w, AIRSYNC_COLLECTIONS);
     wbxml_write_start(w, AIRSYNC_COLLECTION);
     wbxml_write_text(w, AIRSYNC_SYNC_KEY, s->key);
     wbxml_write_text(w, AIRSYNC_COLLECTION_ID, s->collection);
@@ -124,6 +121,20 @@ sync_build(struct eas_call *c, struct err *e)
         write_commands(w, s);
     }
     wbxml_write_end(w);
+    return 0;
+}
+
+static int
+sync_build(struct eas_call *c, struct err *e)
+{
+    struct sync_call *s = (struct sync_call *)c;
+    struct wbxml_writer *w = &c->req.w;
+
+    wbxml_write_start(w, AIRSYNC_SYNC);
+    wbxml_write_start(w, AIRSYNC_COLLECTIONS);
+    for (size_t i = 0; i < s->n; i++)
+        if (write_collection(w, &s->parts[i], e))
+            return -1;
     wbxml_write_end(w);
     wbxml_write_end(w);
     return 0;
@@ -131,25 +142,40 @@ sync_build(struct eas_call *c, struct err *e)
 
 /* ---- the answer */
 
+static void
+answers_clear(struct sync_call *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        eas_sync_answer_clear(s->parts[i].out);
+}
+
+/* Nothing changed, the keys stay (MS-ASCMD 2.2.1.21.2). */
+static int
+sync_empty(struct sync_call *s, struct err *e)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct sync_part *p = &s->parts[i];
+
+        /* The first one must bring a key, so an empty one is no answer. */
+        if (!strcmp(p->key, "0"))
+            return err_set(e, E_RETRY, "the server's answer is empty");
+        eas_status_set(EAS_CMD_SYNC, 1, &p->out->status, &p->out->reaction);
+        p->out->empty = true;
+    }
+    return 0;
+}
+
 static int
 sync_answer(struct eas_call *c, struct slice body, struct err *e)
 {
     struct sync_call *s = (struct sync_call *)c;
+    int rc;
 
-    eas_sync_answer_clear(s->out);
-    /* The first one must bring a key, so an empty one is no answer. */
-    if (!body.n && !strcmp(s->key, "0"))
-        return err_set(e, E_RETRY, "the server's answer is empty");
-    if (!body.n) { /* nothing changed, the key stays (MS-ASCMD 2.2.1.21.2) */
-        eas_status_set(EAS_CMD_SYNC, 1, &s->out->status, &s->out->reaction);
-        s->out->empty = true;
-        return 0;
-    }
-    if (eas_sync_read(s, body, e)) {
-        eas_sync_answer_clear(s->out);
-        return -1;
-    }
-    return 0;
+    answers_clear(s);
+    rc = body.n ? eas_sync_read(s, body, e) : sync_empty(s, e);
+    if (rc)
+        answers_clear(s);
+    return rc;
 }
 
 static int
@@ -158,7 +184,7 @@ sync_stream(struct eas_call *c, struct slice piece, struct err *e)
     struct sync_call *s = (struct sync_call *)c;
 
     if (!s->reader)
-        eas_sync_answer_clear(s->out);
+        answers_clear(s);
     return eas_sync_feed(s, piece, e);
 }
 
@@ -168,7 +194,7 @@ sync_stream_end(struct eas_call *c, struct err *e)
     struct sync_call *s = (struct sync_call *)c;
 
     if (eas_sync_finish(s, e)) {
-        eas_sync_answer_clear(s->out);
+        answers_clear(s);
         return -1;
     }
     return 0;
@@ -177,10 +203,8 @@ sync_stream_end(struct eas_call *c, struct err *e)
 static void
 sync_failed(struct eas_call *c, const struct err *err)
 {
-    struct sync_call *s = (struct sync_call *)c;
-
     (void)err;
-    eas_sync_answer_clear(s->out); /* what a torn answer began */
+    answers_clear((struct sync_call *)c); /* what a torn answer began */
 }
 
 static void
@@ -189,16 +213,41 @@ sync_clear(struct eas_call *c)
     struct sync_call *s = (struct sync_call *)c;
 
     eas_sync_forget(s);
-    for (size_t i = 0; i < s->nchanges; i++)
-        change_free(&s->changes[i]);
-    free(s->changes);
-    free(s->collection);
-    free(s->key);
+    for (size_t i = 0; i < s->n; i++) {
+        struct sync_part *p = &s->parts[i];
+
+        for (size_t k = 0; k < p->nchanges; k++)
+            change_free(&p->changes[k]);
+        free(p->changes);
+        free(p->collection);
+        free(p->key);
+    }
+    free(s->parts);
+}
+
+static void
+part_copy(struct sync_part *p, const struct eas_sync_ask *ask,
+          struct eas_sync_answer *out)
+{
+    p->out = out;
+    p->collection = xstrdup(ask->collection);
+    p->key = xstrdup(ask->key && ask->key[0] ? ask->key : "0");
+    p->get_changes = ask->get_changes;
+    p->deletes_as_moves = ask->deletes_as_moves;
+    p->window = ask->window ? ask->window : 100;
+    if (p->window > 512)
+        p->window = 512;
+    p->filter = ask->filter;
+    p->on_item = ask->on_item;
+    p->item_arg = ask->item_arg;
+    p->changes = xcalloc(ask->nchanges ? ask->nchanges : 1, sizeof *p->changes);
+    for (size_t i = 0; i < ask->nchanges; i++)
+        change_copy(&p->changes[p->nchanges++], &ask->changes[i]);
 }
 
 struct op *
-eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
-         struct eas_sync_answer *out, op_done_fn *done, void *arg)
+eas_sync_several(struct eas *eas, const struct eas_sync_ask *asks, size_t n,
+                 struct eas_sync_answer *outs, op_done_fn *done, void *arg)
 {
     static const struct eas_call_kind kind = {.command = EAS_CMD_SYNC,
                                               .build = sync_build,
@@ -208,31 +257,34 @@ eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
                                               .failed = sync_failed,
                                               .clear = sync_clear};
     struct sync_call *s;
+    size_t nchanges = 0;
 
-    *out = (struct eas_sync_answer){0};
-    if (ask->nchanges > EAS_SYNC_CHANGES_MAX)
-        return op_decided(&(struct err){E_BUG, "more than 200 changes in one "
-                                               "Sync"},
+    for (size_t i = 0; i < n; i++) {
+        outs[i] = (struct eas_sync_answer){0};
+        nchanges += asks[i].nchanges;
+    }
+    if (!n || n > EAS_SYNC_COLLECTIONS_MAX || nchanges > EAS_SYNC_CHANGES_MAX)
+        return op_decided(&(struct err){E_BUG, "no, or too many, collections "
+                                               "or changes in one Sync"},
                           done, arg);
     s = eas_call_new(eas, &kind, sizeof *s);
-    s->out = out;
-    s->collection = xstrdup(ask->collection);
-    s->key = xstrdup(ask->key && ask->key[0] ? ask->key : "0");
-    s->get_changes = ask->get_changes;
-    s->deletes_as_moves = ask->deletes_as_moves;
-    s->window = ask->window ? ask->window : 100;
-    if (s->window > 512)
-        s->window = 512;
-    s->filter = ask->filter;
-    s->on_item = ask->on_item;
-    s->item_arg = ask->item_arg;
-    s->changes = xcalloc(ask->nchanges ? ask->nchanges : 1, sizeof *s->changes);
-    for (size_t i = 0; i < ask->nchanges; i++)
-        change_copy(&s->changes[s->nchanges++], &ask->changes[i]);
-    s->call.background = ask->background;
+    s->parts = xcalloc(n, sizeof *s->parts);
+    s->n = n;
+    s->call.background = true;
+    for (size_t i = 0; i < n; i++) {
+        part_copy(&s->parts[i], &asks[i], &outs[i]);
+        eas_call_lane(&s->call, s->parts[i].collection);
+        s->call.background &= asks[i].background;
+    }
     s->call.req.max_body = EAS_SYNC_ANSWER_MAX;
-    eas_call_lane(&s->call, s->collection);
     return eas_call_start(&s->call, done, arg);
+}
+
+struct op *
+eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
+         struct eas_sync_answer *out, op_done_fn *done, void *arg)
+{
+    return eas_sync_several(eas, ask, 1, out, done, arg);
 }
 
 void

@@ -10,8 +10,8 @@
 #define EAS_SYNC_ANSWER_MAX ((uint64_t)1 << 30)
 #define EAS_SYNC_CHANGES_MAX 200 /* MS-ASCMD 3.1.5.10 */
 
-struct sync_call {
-    struct eas_call call;
+/* One collection of the request, and what the answer said of it. */
+struct sync_part {
     char *collection, *key;
     bool get_changes, deletes_as_moves;
     unsigned window;
@@ -21,11 +21,19 @@ struct sync_call {
     int (*on_item)(void *arg, const struct eas_item *, struct err *e);
     void *item_arg;
     struct eas_sync_answer *out;
+    long status; /* 0: it was not told */
+    bool named;  /* the answer has this collection */
+};
+
+struct sync_call {
+    struct eas_call call;
+    struct sync_part *parts;
+    size_t n;
     struct sync_reader *reader; /* an answer under way */
 };
 
-/* An answer that is whole: fills s->out and gives the items to s->on_item in
- * their order. */
+/* An answer that is whole: fills the `out` of each part and gives the
+ * items to its on_item() in their order. */
 int eas_sync_read(struct sync_call *s, struct slice body, struct err *e);
 /* The same while it arrives: pieces, then the end. */
 int eas_sync_feed(struct sync_call *s, struct slice piece, struct err *e);

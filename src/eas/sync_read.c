@@ -26,8 +26,14 @@ struct sync_reader {
     struct wbxml_builder item;
     bool in_item, in_response;
     struct buf text; /* of Status, SyncKey and the like */
-    long root_status, status;
+    long root_status;
     bool has_collection;
+    /* Of the collection that is read; of which part it is may come last. */
+    struct sync_part *part;
+    size_t items; /* of all */
+    long status;
+    char *key;
+    bool more;
 };
 
 /* ---- values */
@@ -161,7 +167,7 @@ item_read(struct arena *a, const struct wbxml_node *n, struct eas_item *out)
 static void
 response_take(struct sync_reader *r, const struct wbxml_node *n)
 {
-    struct eas_sync_answer *out = r->s->out;
+    struct eas_sync_answer *out = r->part->out;
     struct eas_sync_failure *f;
     struct slice id = wbxml_text(n, AIRSYNC_SERVER_ID, 0);
     long status = wbxml_number(n, 1, AIRSYNC_STATUS, 0);
@@ -182,14 +188,61 @@ entry_take(struct sync_reader *r, struct err *e)
     struct eas_item item;
     int rc = 0;
 
-    if (r->in_response)
+    r->items++;
+    if (!r->part) /* of several: the id has to come before the items */
+        rc = err_set(e, E_REMOTE, "the server does not say of which collection "
+                                  "its items are");
+    else if (r->in_response)
         response_take(r, r->item.root);
-    else if (item_read(r->arena, r->item.root, &item) && r->s->on_item)
-        rc = r->s->on_item(r->s->item_arg, &item, e);
+    else if (item_read(r->arena, r->item.root, &item) && r->part->on_item)
+        rc = r->part->on_item(r->part->item_arg, &item, e);
     wbxml_builder_clear(&r->item);
     arena_reset(r->arena);
     r->in_item = false;
     return rc;
+}
+
+/* ---- a collection */
+
+static void
+collection_begin(struct sync_reader *r)
+{
+    r->has_collection = true;
+    r->part = r->s->n == 1 ? &r->s->parts[0] : NULL;
+    r->status = 0;
+    r->more = false;
+    free(r->key);
+    r->key = NULL;
+}
+
+static void
+collection_find(struct sync_reader *r, struct slice id)
+{
+    for (size_t i = 0; i < r->s->n && !r->part; i++)
+        if (slice_is(id, r->s->parts[i].collection))
+            r->part = &r->s->parts[i];
+}
+
+static int
+collection_end(struct sync_reader *r, struct err *e)
+{
+    struct sync_part *p = r->part;
+
+    if (!p)
+        return 0; /* one that we did not ask for, and without items */
+    if (p->named && r->s->n > 1)
+        return err_set(e, E_REMOTE, "the server answers a collection twice");
+    p->named = true;
+    if (r->status)
+        p->status = r->status;
+    if (r->more)
+        p->out->more = true;
+    if (r->key) {
+        free(p->out->key);
+        p->out->key = r->key;
+        r->key = NULL;
+    }
+    return 0;
 }
 
 /* ---- events */
@@ -222,9 +275,9 @@ on_start(void *arg, unsigned tag, struct err *e)
         return 0;
     }
     if (tag == AIRSYNC_MORE_AVAILABLE && parent == AIRSYNC_COLLECTION)
-        r->s->out->more = true;
+        r->more = true;
     if (tag == AIRSYNC_COLLECTION)
-        r->has_collection = true;
+        collection_begin(r);
     r->path[r->depth++] = tag;
     buf_reset(&r->text);
     return 0;
@@ -256,8 +309,10 @@ value_take(struct sync_reader *r, unsigned tag, unsigned parent)
             r->root_status = (long)v;
     } else if (tag == AIRSYNC_SYNC_KEY && parent == AIRSYNC_COLLECTION &&
                text.n && !slice_has(text, '\0')) {
-        free(r->s->out->key);
-        r->s->out->key = slice_dup(text);
+        free(r->key);
+        r->key = slice_dup(text);
+    } else if (tag == AIRSYNC_COLLECTION_ID && parent == AIRSYNC_COLLECTION) {
+        collection_find(r, slice_trim(text));
     }
 }
 
@@ -278,16 +333,16 @@ on_end(void *arg, unsigned tag, struct err *e)
     r->depth--;
     value_take(r, tag, parent_of(r));
     buf_reset(&r->text);
-    return 0;
+    return tag == AIRSYNC_COLLECTION ? collection_end(r, e) : 0;
 }
 
 /* ---- */
 
 static int
-answer_settle(struct sync_reader *r, struct err *e)
+part_settle(struct sync_reader *r, struct sync_part *p, struct err *e)
 {
-    struct eas_sync_answer *out = r->s->out;
-    long status = r->status ? r->status : r->root_status ? r->root_status : 1;
+    struct eas_sync_answer *out = p->out;
+    long status = p->status ? p->status : r->root_status ? r->root_status : 1;
 
     eas_status_set(EAS_CMD_SYNC, (int)status, &out->status, &out->reaction);
     if (out->reaction != EAS_OK)
@@ -301,8 +356,29 @@ answer_settle(struct sync_reader *r, struct err *e)
         return 0;
     }
     /* More with the same key would go on for ever. */
-    if (out->more && !strcmp(out->key, r->s->key))
+    if (out->more && !strcmp(out->key, p->key))
         out->more = false;
+    return 0;
+}
+
+/* Of several, one that is not named has nothing new, unless the window was
+ * full before its turn came. */
+static int
+answer_settle(struct sync_reader *r, struct err *e)
+{
+    struct sync_call *s = r->s;
+    bool full = r->items >= s->parts[0].window;
+
+    if (s->n > 1 && !r->has_collection && r->root_status > 1)
+        return err_set(e, E_REMOTE, "status %ld for several collections at "
+                                    "once", r->root_status);
+    for (size_t i = 0; i < s->n; i++)
+        full |= s->parts[i].out->more;
+    for (size_t i = 0; i < s->n; i++) {
+        if (part_settle(r, &s->parts[i], e))
+            return -1;
+        s->parts[i].out->left_out = full && !s->parts[i].named;
+    }
     return 0;
 }
 
@@ -314,6 +390,10 @@ reader_new(struct sync_call *s)
     struct wbxml_events events = {on_start, on_bytes, on_end, r};
 
     r->s = s;
+    for (size_t i = 0; i < s->n; i++) {
+        s->parts[i].status = 0;
+        s->parts[i].named = false;
+    }
     r->arena = arena_new();
     buf_init(&r->text, EAS_ID_MAX);
     wbxml_reader_init(&r->wbxml, &events, &limits);
@@ -330,6 +410,7 @@ eas_sync_forget(struct sync_call *s)
     wbxml_reader_clear(&r->wbxml);
     wbxml_builder_clear(&r->item);
     buf_clear(&r->text);
+    free(r->key);
     arena_free(&r->arena);
     free(r);
     s->reader = NULL;

@@ -51,6 +51,7 @@ enum settings_signature { SETTINGS_SIGNATURE_CLEAR, SETTINGS_SIGNATURE_OPAQUE };
 enum settings_locked { SETTINGS_LOCKED_REFUSE, SETTINGS_LOCKED_QUEUE };
 enum settings_newline { SETTINGS_NEWLINE_NORMALIZE, SETTINGS_NEWLINE_REJECT };
 enum settings_expunge { SETTINGS_EXPUNGE_TRASH, SETTINGS_EXPUNGE_DELETE };
+enum settings_window_end { SETTINGS_WINDOW_KEEP, SETTINGS_WINDOW_DROP };
 enum settings_append { SETTINGS_APPEND_REJECT, SETTINGS_APPEND_LOCAL };
 enum settings_harvest { SETTINGS_HARVEST_AUTO, SETTINGS_HARVEST_OFF };
 enum settings_undecryptable {
@@ -87,12 +88,15 @@ struct settings_account {
     unsigned max_requests;        /* beside the Ping */
     bool accept_policy;
     unsigned heartbeat_min, heartbeat_max;
-    unsigned sync_interval; /* a timed Sync, for what Ping does not tell */
+    /* Between timed Syncs, for what Ping does not tell: of subscribed folders,
+     * of the inbox (0: the same), of the others (0: never). */
+    unsigned sync_interval, sync_interval_inbox, sync_interval_other;
 
     /* local copy */
     const char *local_password; /* a hash (secrets/hash.h); NULL: the one in
                                    the secrets */
     enum settings_window sync_window;
+    enum settings_window_end window_end;
     uint64_t cache_size; /* 0: no limit */
     unsigned vanished_keep;
     enum settings_expunge expunge;

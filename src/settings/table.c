@@ -52,7 +52,9 @@ static const struct setting_word words_window[] = {
     {"1m", SETTINGS_WINDOW_1M, false},
     {NULL, 0, false}};
 static const struct setting_word words_window_end[] = {
-    {"keep", 0, false}, {"drop", 1, UNBUILT}, {NULL, 0, false}};
+    {"keep", SETTINGS_WINDOW_KEEP, false},
+    {"drop", SETTINGS_WINDOW_DROP, false},
+    {NULL, 0, false}};
 static const struct setting_word words_expunge[] = {
     {"trash", SETTINGS_EXPUNGE_TRASH, false},
     {"delete", SETTINGS_EXPUNGE_DELETE, false},
@@ -223,12 +225,16 @@ const struct setting settings_table[] = {
      NULL, false},
     {"sync_interval", SETTING_TIME, A(sync_interval), "10m", NULL, 10, DAY,
      NULL, false},
+    {"sync_interval_inbox", SETTING_TIME, A(sync_interval_inbox), "0s", NULL,
+     0, DAY, NULL, false},
+    {"sync_interval_other", SETTING_TIME, A(sync_interval_other), "1h", NULL,
+     0, 7 * DAY, NULL, false},
 
     /* ---- the local copy ---- */
     {"sync_window", SETTING_WORD, A(sync_window), "all", words_window, 0, 0,
      NULL, false},
-    {"window_end", SETTING_WORD, A_NO, "keep", words_window_end, 0, 0, NULL,
-     false},
+    {"window_end", SETTING_WORD, A(window_end), "keep", words_window_end, 0, 0,
+     NULL, false},
     {"cache_size", SETTING_SIZE, A(cache_size), "0", NULL, 0,
      (uint64_t)1 << 50, NULL, false},
     {"encrypt_store", SETTING_BOOL, A_NO, "no", words_no, 0, 0, NULL, false},

@@ -628,7 +628,7 @@ store_folder_reset(struct store *s, int64_t folder, struct err *e)
     free(f->key);
     f->key = xstrdup("0");
     f->resets++;
-    f->listed = 0;
+    f->listed = f->estimate = 0;
     /* Another copy of this store may have lived on with higher numbers. */
     f->uidnext = f->uidnext < UINT32_MAX - 200000 ? f->uidnext + 100000
                                                   : f->uidnext;

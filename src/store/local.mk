@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libsp_store.a
 libsp_store_a_SOURCES = \
-	src/store/body.c src/store/body.h src/store/evict.c \
+	src/store/aged.c src/store/body.c src/store/body.h src/store/evict.c \
 	src/store/changed.c \
 	src/store/certificate.c src/store/certificate.h \
 	src/store/cipher.c \

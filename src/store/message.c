@@ -303,12 +303,13 @@ store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
     static const char *const missing =
         "SELECT id FROM message WHERE body_state = 0 AND body = 0"
         " AND (body_after <= ?1 OR body_after > ?1 + 90000)"
-        " AND server_id <> '' AND uid IS NOT NULL"
+        " AND (server_id <> '' OR aged_id <> '') AND uid IS NOT NULL"
         " AND received > ?2 ORDER BY received DESC LIMIT ?3";
     /* Nothing else to do: perhaps a true one can be had by now. */
     static const char *const standins =
         "SELECT id FROM message WHERE body_state = 2 AND (body_after <= ?1"
-        " OR body_after > ?1 + 90000) AND server_id <> '' AND uid IS NOT NULL"
+        " OR body_after > ?1 + 90000) AND (server_id <> '' OR aged_id <> '')"
+        " AND uid IS NOT NULL"
         " LIMIT ?2";
     int64_t now = now_unix();
     int rc;

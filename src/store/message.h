@@ -197,6 +197,24 @@ int store_message_moved(struct store *, int64_t id, int64_t collection,
  * or is being relisted, only loses the id; else the message is gone. */
 int store_message_displaced(struct store *, int64_t id, bool relisting,
                             struct err *e);
+/* It fell out of the window of sync_window: stays in the view, without a place
+ * on the server; nothing about it is sent. Open rows are dropped. */
+int store_message_age(struct store *, int64_t id, struct err *e);
+/* The same for those that a relist of the collection did not confirm and that
+ * arrived before this time, so the relist could not show them. */
+int store_message_age_unconfirmed(struct store *, int64_t collection,
+                                  int64_t before, struct err *e);
+/* Those of them that arrived before this time leave the folder. */
+int store_message_aged_gone(struct store *, int64_t folder, int64_t before,
+                            struct err *e);
+/* 1: this one has come back under its old id. */
+int store_message_aged_find(struct store *, int64_t collection,
+                            const struct store_item *, int64_t *id_out,
+                            struct err *e);
+/* 1: where it was, and may still be fetched from. */
+int store_message_aged_place(struct store *, int64_t id, struct arena *,
+                             int64_t *collection_out,
+                             const char **server_id_out, struct err *e);
 /* Undo: leaves where it is now and comes back in `folder` under a new UID. */
 int store_message_return(struct store *, int64_t id, int64_t folder,
                          struct err *e);

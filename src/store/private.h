@@ -31,9 +31,10 @@ struct store_tie {
     struct store *store; /* NULL: closed */
 };
 
-/* stage.c: the items of one answer, and those of it that are on the disk. */
+/* stage.c: what an answer says of one folder, and what of it is on the disk. */
 struct store_stage {
-    int64_t folder, chunk; /* 0: nothing; chunks before this one are rows */
+    struct list node;
+    int64_t folder, chunk; /* chunks before this one are rows */
     int64_t loaded;        /* number of the one in `read`, plus one */
     struct buf items, read;
 };
@@ -55,7 +56,7 @@ struct store {
     size_t nfolders;
     bool folders_stale;
     int64_t folder_late; /* to be saved before the commit; 0: none */
-    struct store_stage stage;
+    struct list stages; /* an answer may bring several folders */
 
     struct store_watcher *watchers;
     struct store_change *changes; /* of the open transaction */

@@ -337,8 +337,8 @@ message_bind(struct store *s, int64_t id, int64_t collection,
         server_id = ""; /* not its own: the Sync of the folder tells */
     if (other < 0 || store_message_load(s, id, a, &r, e) ||
         db_run(s->db, e,
-               "UPDATE message SET collection = ?, server_id = ?, adrift = 0"
-               " WHERE id = ?",
+               "UPDATE message SET collection = ?, server_id = ?, adrift = 0,"
+               " aged = 0, aged_id = '' WHERE id = ?",
                "isi", collection, server_id, id))
         return -1;
     /* Nothing about what has no place there any more can be sent. */
@@ -539,6 +539,9 @@ store_message_match(struct store *s, int64_t collection,
         s->db, e,
         "SELECT id FROM message WHERE collection = ?1 AND told = ?2 AND"
         " (confirmed = 0 OR server_id = '') AND sfrom = ?3 AND subject = ?4"
+        /* Fallen out of the window, and let in again. */
+        " UNION SELECT id FROM message WHERE folder = ?1 AND aged = ?1 AND"
+        " aged_id <> '' AND told = ?2 AND sfrom = ?3 AND subject = ?4"
         /* A move of ours to here whose outcome is not known. */
         " UNION SELECT m.id FROM journal j CROSS JOIN message m ON"
         " m.id = j.message WHERE j.field = 3 AND j.sent <> 0 AND"

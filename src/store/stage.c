@@ -10,8 +10,10 @@
  */
 #include "store/message.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "store/private.h"
 
 #define CHUNK ((size_t)1 << 20)
@@ -30,11 +32,44 @@ struct packed {
     bool read, flagged, draft;
 };
 
-static int
-chunk_save(struct store *s, struct err *e)
+static struct store_stage *
+stage_of(struct store *s, int64_t folder)
 {
-    struct store_stage *t = &s->stage;
+    struct list *n, *after;
 
+    LIST_EACH(&s->stages, n, after) {
+        struct store_stage *t = LIST_OBJECT(n, struct store_stage, node);
+
+        if (t->folder == folder)
+            return t;
+    }
+    return NULL;
+}
+
+static struct store_stage *
+stage_new(struct store *s, int64_t folder)
+{
+    struct store_stage *t = xcalloc(1, sizeof *t);
+
+    t->folder = folder;
+    buf_init(&t->items, CHUNK_LIMIT);
+    buf_init(&t->read, CHUNK_LIMIT);
+    list_add(&s->stages, &t->node);
+    return t;
+}
+
+static void
+stage_free(struct store_stage *t)
+{
+    list_remove(&t->node);
+    buf_clear(&t->items);
+    buf_clear(&t->read);
+    free(t);
+}
+
+static int
+chunk_save(struct store *s, struct store_stage *t, struct err *e)
+{
     if (store_begin(s, e))
         return -1;
     if (db_run(s->db, e, "INSERT INTO stage VALUES(?, ?, ?)", "iib", t->folder,
@@ -57,7 +92,7 @@ store_stage_add(struct store *s, int64_t folder, int kind,
         it->server_id, it->from,          it->to,          it->cc,
         it->subject,   it->message_class, it->flag_detail, it->categories,
     };
-    struct store_stage *t = &s->stage;
+    struct store_stage *t = stage_of(s, folder);
     struct packed p = {
         .received = it->received,
         .estimated_size = it->estimated_size,
@@ -71,11 +106,10 @@ store_stage_add(struct store *s, int64_t folder, int kind,
     };
     size_t start;
 
-    if (t->folder != folder && store_stage_clear(s, t->folder, e))
+    if (!t)
+        t = stage_new(s, folder);
+    if (t->items.len >= CHUNK && chunk_save(s, t, e))
         return -1;
-    if (t->items.len >= CHUNK && chunk_save(s, e))
-        return -1;
-    t->folder = folder;
     start = t->items.len;
     p.next = start + sizeof p + it->thread.n;
     for (unsigned i = 0; i < NTEXTS; i++) {
@@ -93,9 +127,9 @@ store_stage_add(struct store *s, int64_t folder, int kind,
 
 /* The chunk that the position is in. 1, 0 behind the last one, -1. */
 static int
-chunk_load(struct store *s, int64_t chunk, struct slice *out, struct err *e)
+chunk_load(struct store *s, struct store_stage *t, int64_t chunk,
+           struct slice *out, struct err *e)
 {
-    struct store_stage *t = &s->stage;
     sqlite3_stmt *q;
     int rc;
 
@@ -149,16 +183,17 @@ store_stage_next(struct store *s, int64_t folder, int64_t *pos, int *kind,
 {
     int64_t chunk = *pos >> 32;
     size_t at = (size_t)(*pos & UINT32_MAX);
+    struct store_stage *t = stage_of(s, folder);
     struct slice items;
     struct packed p;
     int rc;
 
-    if (s->stage.folder != folder)
+    if (!t)
         return 0;
-    rc = chunk_load(s, chunk, &items, e);
-    if (rc == 1 && at == items.n && chunk < s->stage.chunk) {
+    rc = chunk_load(s, t, chunk, &items, e);
+    if (rc == 1 && at == items.n && chunk < t->chunk) {
         at = 0;
-        rc = chunk_load(s, ++chunk, &items, e);
+        rc = chunk_load(s, t, ++chunk, &items, e);
     }
     if (rc <= 0 || at == items.n)
         return rc < 0 ? -1 : 0;
@@ -172,27 +207,24 @@ store_stage_next(struct store *s, int64_t folder, int64_t *pos, int *kind,
 void
 store_stage_init(struct store *s)
 {
-    buf_init(&s->stage.items, CHUNK_LIMIT);
-    buf_init(&s->stage.read, CHUNK_LIMIT);
+    list_init(&s->stages);
 }
 
 void
 store_stage_free(struct store *s)
 {
-    buf_clear(&s->stage.items);
-    buf_clear(&s->stage.read);
+    while (!list_is_empty(&s->stages))
+        stage_free(LIST_OBJECT(s->stages.next, struct store_stage, node));
 }
 
 int
 store_stage_clear(struct store *s, int64_t folder, struct err *e)
 {
-    struct store_stage *t = &s->stage;
+    struct store_stage *t = stage_of(s, folder);
 
     if (db_run(s->db, e, "DELETE FROM stage WHERE folder = ?", "i", folder))
         return -1;
-    if (t->folder != folder)
-        return 0;
-    store_stage_free(s);
-    t->folder = t->chunk = t->loaded = 0;
+    if (t)
+        stage_free(t);
     return 0;
 }

@@ -158,7 +158,10 @@ bodies_choose(struct bodies *b, struct err *e)
         const struct store_folder *f;
         struct store_message m;
 
-        if (store_message_get(s, ids[i], b->arena, &m, e))
+        if (store_message_get(s, ids[i], b->arena, &m, e) ||
+            (!m.collection &&
+             store_message_aged_place(s, m.id, b->arena, &m.collection,
+                                      &m.server_id, e) < 0))
             return -1;
         f = store_folder_get(s, m.collection);
         if (!f)

@@ -25,6 +25,7 @@
 
 struct book {
     struct store *store;
+    const struct sync_book *how;
     int64_t folder, relist_wait;
     enum store_folder_state state;
     struct arena *arena; /* of one item */
@@ -99,7 +100,11 @@ item_new(struct book *b, const struct store_item *it, struct err *e)
     size_t n;
     int64_t id;
 
-    if (store_message_match(b->store, b->folder, it, &n, &id, e))
+    int found = store_message_aged_find(b->store, b->folder, it, &id, e);
+
+    n = 1;
+    if (found < 0 ||
+        (!found && store_message_match(b->store, b->folder, it, &n, &id, e)))
         return -1;
     if (n != 1)
         return store_message_add(b->store, b->folder, it, &id, e);
@@ -139,23 +144,25 @@ item_gone(struct book *b, int kind, const struct store_item *it, struct err *e)
 {
     struct store_message m;
     int64_t target;
-    bool sent;
+    bool sent, soft;
     int found = store_message_by_server(b->store, b->folder, it->server_id,
                                         b->arena, &m, e);
 
     if (found <= 0)
         return found;
-    /* It fell out of the window: it stays in the view, and nothing about it
-     * is sent any more. */
-    if (kind == EAS_ITEM_SOFT_DELETE)
-        return store_message_bind(b->store, m.id, 0, "", e);
+    soft = kind == EAS_ITEM_SOFT_DELETE && !b->how->drop;
+    /* It fell out of the window. */
+    if (soft && m.folder == b->folder)
+        return store_message_age(b->store, m.id, e);
     found = store_journal_place(b->store, m.id, &target, &sent, e);
     if (found < 0)
         return -1;
     /* A move of ours is under way: the Delete may be its own effect. */
     if (found && sent && target)
         return store_message_adrift(b->store, m.id, e);
-    return store_message_gone(b->store, m.id, e);
+    /* The client has moved it, which can be told no more: it stays there. */
+    return soft ? store_message_bind(b->store, m.id, 0, "", e)
+                : store_message_gone(b->store, m.id, e);
 }
 
 static int
@@ -247,6 +254,10 @@ listing_end(struct book *b, bool *again_out, struct err *e)
         return store_message_number(b->store, b->folder, e);
     if (b->state != STORE_FOLDER_RELISTING)
         return 0;
+    /* It lists the window only: what is older cannot be in it. */
+    if (b->how->window && !b->how->drop &&
+        store_message_age_unconfirmed(b->store, b->folder, b->how->window, e))
+        return -1;
     doubt = relist_doubt(b, e);
     if (doubt) {
         *again_out = doubt > 0;
@@ -270,6 +281,10 @@ book_all(struct book *b, const struct sync_book *how, bool *again_out,
         return 0;
     if (listing_end(b, again_out, e))
         return -1;
+    /* The policy wants it to be here no longer. */
+    if (how->leave && store_message_aged_gone(b->store, b->folder, how->leave,
+                                              e))
+        return -1;
     return store_message_adrift_gone(b->store, b->folder, how->began, e);
 }
 
@@ -279,6 +294,7 @@ sync_book_commit(struct store *store, int64_t folder,
 {
     const struct store_folder *f = store_folder_get(store, folder);
     struct book b = {.store = store,
+                     .how = how,
                      .folder = folder,
                      .relist_wait = how->relist_wait};
     int rc;

@@ -3,6 +3,8 @@
  */
 #include "sync/private.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/now.h"
 
@@ -70,22 +72,27 @@ sync_mark(struct sync *s, int64_t folder)
     sync_mark_later(s, folder, 0);
 }
 
-/* The folder to pull next: one that somebody waits for, then the inbox, then
- * the one that is due longest. */
-struct mark *
-sync_mark_due(struct sync *s)
+/* The folder to pull next, not of the n in `but`: one that somebody waits
+ * for, then the inbox, then the one that is due longest. */
+static struct mark *
+mark_due(struct sync *s, struct mark *const *but, size_t n)
 {
     const struct store_folder *inbox =
         store_folder_by_role(s->store, STORE_ROLE_INBOX);
     struct mark *best = NULL;
-    struct list *n, *after;
+    struct list *node, *after;
     int64_t now = now_ms(), best_rank = INT64_MAX;
 
-    LIST_EACH(&s->marks, n, after) {
-        struct mark *m = LIST_OBJECT(n, struct mark, node);
+    LIST_EACH(&s->marks, node, after) {
+        struct mark *m = LIST_OBJECT(node, struct mark, node);
         int64_t rank = m->due;
+        bool taken = false;
 
         if (!m->set || m->due > now || !m->folder)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            taken |= but[i] == m;
+        if (taken)
             continue;
         if (sync_is_awaited(s, m->folder))
             rank = -2;
@@ -97,6 +104,35 @@ sync_mark_due(struct sync *s)
         }
     }
     return best;
+}
+
+struct mark *
+sync_mark_due(struct sync *s)
+{
+    return mark_due(s, NULL, 0);
+}
+
+/* A listing, the first or another, goes one by one: its windows are full. */
+static bool
+can_share(struct sync *s, const struct mark *m)
+{
+    const struct store_folder *f = store_folder_get(s->store, m->folder);
+
+    return f && *f->server_id && f->state == STORE_FOLDER_READY &&
+        strcmp(f->key, "0") != 0;
+}
+
+size_t
+sync_mark_several(struct sync *s, struct mark **out, size_t max)
+{
+    size_t n = 0;
+    struct mark *m;
+
+    if (now_ms() < s->one_by_one)
+        return 0;
+    while (n < max && (m = mark_due(s, out, n)) && can_share(s, m))
+        out[n++] = m;
+    return n;
 }
 
 void

@@ -36,7 +36,7 @@ on_ping(void *arg, const struct err *err)
          * only a look that fails as well is trouble. */
         if (now_ms() - s->ping_began < 2000 || sync_is_account_error(err)) {
             if (err->code == E_RETRY && now_ms() - s->ping_began >= 2000)
-                sync_on_timed(s);
+                sync_timed_all(s);
             else
                 sync_failed(s, err);
         }

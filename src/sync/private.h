@@ -36,6 +36,10 @@ struct sync_book {
     bool more;
     int64_t began;    /* now_ms() when the request went out */
     int64_t relist_wait; /* seconds before a doubtful relist is believed */
+    int64_t window;      /* unix time: what is older is not listed; 0: all is */
+    int64_t leave;       /* what fell out of the window and is older leaves the
+                            view as well; 0: it stays */
+    bool drop;           /* it always leaves (window_end = drop) */
 };
 /* The stage, the key and (at the end of a listing) the numbering, in one
  * transaction. *again_out: a relist would remove more than half of the
@@ -56,6 +60,43 @@ struct buf;
 void sync_keyword_add(struct buf *words, const char *category);
 /* The Category that a keyword stands for. */
 const char *sync_keyword_category(struct arena *, struct slice keyword);
+
+/* ---- window.c: one window of one folder ---- */
+
+struct pull_one {
+    struct sync *sync;
+    int64_t folder, began;
+    struct eas_sync_answer answer;
+    char *key;           /* that was sent */
+};
+void pull_one_clear(struct pull_one *);
+/* The stage emptied and the question; borrows from `p` and the folder.
+ * 1: the folder is gone. */
+int pull_ask(struct pull_one *p, struct eas_sync_ask *ask, struct err *e);
+/* What a status of the collection asks for. 0: it was good, 1: it is seen to
+ * (the folder was reset, or the list of folders comes first). */
+int pull_react(struct pull_one *p, struct err *e);
+enum pull_took {
+    PULL_WHOLE,   /* booked, and nothing more is available */
+    PULL_MORE,    /* the next window */
+    PULL_PUT_OFF, /* not now: a mark says when */
+    PULL_FAILED,
+};
+/* The answer becomes part of the store. */
+enum pull_took pull_take(struct pull_one *p, struct err *e);
+
+/* ---- several.c ---- */
+
+#define SYNC_SEVERAL_MAX ((size_t)10)
+struct sync_pulled {
+    int64_t folder;
+    enum pull_took took;
+    struct err err; /* with PULL_FAILED: of this folder alone */
+};
+/* One window of each of n folders, all with a key, in one Sync. `told` says
+ * how each went and stays until done. E_REMOTE: not with this server. */
+struct op *sync_pull_several(struct sync *, struct sync_pulled *told, size_t n,
+                             op_done_fn *done, void *arg);
 
 /* ---- pull.c, push.c, bodies.c: each one operation ---- */
 
@@ -83,8 +124,9 @@ struct sync {
     char *account;
     struct store *store;
     struct eas *eas;
-    int filter;
-    int64_t interval, relist_wait; /* seconds */
+    int filter; /* what is asked with: the narrower of the two */
+    struct sync_window window;
+    int64_t relist_wait; /* seconds */
     bool started;
     bool anew; /* the next FolderSync begins with key 0 */
     struct flow round;
@@ -94,6 +136,10 @@ struct sync {
     int64_t ping_began;
     int64_t pulling; /* folder, 0 none */
     bool pulled_whole; /* to its end, and nothing was lost on the way */
+    struct sync_pulled several[SYNC_SEVERAL_MAX];
+    size_t nseveral;
+    bool no_estimate;   /* the server does not answer GetItemEstimate */
+    int64_t one_by_one; /* now_ms(): until then no several in one Sync */
     struct list marks, waiters;
     struct loop_task kick;
     struct loop_timer wake;  /* marks that are not yet due, journal, Ping */
@@ -101,7 +147,11 @@ struct sync {
     int64_t ping_after;      /* now_ms() */
     struct loop_timer retry; /* after a failure */
     struct loop_timer denied; /* whether it is still so; sync_denied() */
-    struct loop_timer timed;
+    struct sync_timed {
+        struct sync *sync;
+        struct loop_timer timer;
+        int64_t interval; /* seconds, 0: never of its own */
+    } timed[SYNC_KINDS];
     struct loop_timer bodies_retry;
     struct loop_timer bodies_refused; /* to be asked for again */
     bool bodies_wait; /* some were refused */
@@ -114,9 +164,14 @@ struct sync {
     int64_t next_try;
 };
 
-/* Marks all for a look; Ping does not report flags and deletions made
- * elsewhere. A timer's callback. */
-void sync_on_timed(void *sync);
+/* ---- timed.c: what Ping does not report, by the clock ---- */
+
+void sync_timed_init(struct sync *, const int64_t *intervals);
+/* Marks all for a look that are looked at in a regular way, and begins to
+ * count anew. */
+void sync_timed_all(struct sync *);
+void sync_timed_stop(struct sync *);
+void sync_timed_clear(struct sync *);
 
 /* ---- round.c ---- */
 
@@ -158,6 +213,9 @@ void sync_mark_rest(struct sync *, int64_t folder, int64_t ms);
 bool sync_rests(struct sync *, int64_t folder, struct err *e);
 /* The folder to pull next, or NULL. */
 struct mark *sync_mark_due(struct sync *);
+/* That and the next ones that can be pulled together with it, in order; 1 or
+ * 0 if none can. */
+size_t sync_mark_several(struct sync *, struct mark **out, size_t max);
 /* Sets the wake timer for the next mark that is not yet due. */
 void sync_mark_wake(struct sync *);
 /* Looks again after ms at the latest. */

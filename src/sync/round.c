@@ -1,5 +1,5 @@
 /*
- * One round: folder list, journal up, one folder down. sync.c starts the next
+ * One round: folder list, journal up, what is due down. sync.c starts the next
  * while something is due.
  */
 #include "sync/private.h"
@@ -20,7 +20,7 @@ static flow_step_fn round_folders, round_push, round_pull;
 static flow_step_fn *const round_steps[] = {
     round_folders, /* the folder list, when it is due */
     round_push,    /* local changes first, collection by collection */
-    round_pull,    /* one folder; the next round takes the next */
+    round_pull,    /* one folder, or several; the next round takes the next */
     NULL,
 };
 static void round_end(void *self, const struct err *err);
@@ -77,14 +77,15 @@ round_push(void *self)
 /* Who waits wants the folder as it is on the server: a pull that only found
  * its key lost goes on in a later round. One that rests first is no answer. */
 static void
-pulled_tell(struct sync *s, struct mark *m, bool there, const struct err *err)
+pulled_tell(struct sync *s, struct mark *m, bool there, bool whole,
+            const struct err *err)
 {
     struct err e;
 
     if (!err && !there) {
         err_set(&e, E_MISSING, "the folder is gone");
         err = &e;
-    } else if (!err && !s->pulled_whole) {
+    } else if (!err && !whole) {
         if (m->set && m->due < now_ms() + SOON_MS)
             return;
         err_set(&e, E_RETRY, "the folder must be listed anew, and rests");
@@ -93,26 +94,24 @@ pulled_tell(struct sync *s, struct mark *m, bool there, const struct err *err)
     sync_tell_pulled(s, m->folder, m->began, err);
 }
 
-static void
-on_pulled(void *arg, const struct err *err)
+/* The pull of one folder is over. true: it is trouble of the account. */
+static bool
+pull_over(struct sync *s, int64_t folder, bool whole, const struct err *err)
 {
-    struct sync *s = arg;
-    struct mark *m = sync_mark_of(s, s->pulling);
-    const struct store_folder *f = store_folder_get(s->store, s->pulling);
+    struct mark *m = sync_mark_of(s, folder);
+    const struct store_folder *f = store_folder_get(s->store, folder);
 
-    s->pulling = 0;
     if (m->pinged) {
         m->pinged = false;
         m->quiet = f && f->modseq == m->modseq ? m->quiet + 1 : 0;
         if (m->quiet >= QUIET_PINGS)
             m->no_ping = now_ms() + 600000;
     }
-    pulled_tell(s, m, f != NULL, err);
+    pulled_tell(s, m, f != NULL, whole, err);
     if (err && sync_is_account_error(err)) {
         m->set = true;
         m->due = 0;
-        flow_wake(&s->round, err);
-        return;
+        return true;
     }
     if (err) {
         log_warn("sync", "account=%s folder=%lld rests for an hour: %s",
@@ -121,23 +120,96 @@ on_pulled(void *arg, const struct err *err)
         sync_mark_rest(s, m->folder, SHORT_REST_MS);
         m->due = now_ms() + REST_MS;
     }
-    flow_wake(&s->round, NULL);
+    return false;
+}
+
+static void
+on_pulled(void *arg, const struct err *err)
+{
+    struct sync *s = arg;
+    int64_t folder = s->pulling;
+
+    s->pulling = 0;
+    flow_wake(&s->round, pull_over(s, folder, s->pulled_whole, err) ? err
+                                                                    : NULL);
+}
+
+/* All fail, or only this way of asking does. */
+static void
+several_failed(struct sync *s, const struct err *err)
+{
+    bool all = sync_is_account_error(err);
+
+    if (!all) {
+        log_notice("sync", "account=%s folders are asked for one by one: %s",
+                   s->account, err->text);
+        s->one_by_one = now_ms() + REST_MS;
+    }
+    for (size_t i = 0; i < s->nseveral; i++)
+        if (all)
+            pull_over(s, s->several[i].folder, false, err);
+        else
+            sync_mark(s, s->several[i].folder);
+    flow_wake(&s->round, all ? err : NULL);
+}
+
+static void
+on_several(void *arg, const struct err *err)
+{
+    struct sync *s = arg;
+    const struct err *bad = NULL;
+
+    s->pulling = 0;
+    if (err) {
+        several_failed(s, err);
+        return;
+    }
+    for (size_t i = 0; i < s->nseveral; i++) {
+        struct sync_pulled *t = &s->several[i];
+
+        if (t->took == PULL_MORE) {
+            sync_mark(s, t->folder); /* goes on in the next round */
+            continue;
+        }
+        if (pull_over(s, t->folder, t->took == PULL_WHOLE,
+                      t->took == PULL_FAILED ? &t->err : NULL))
+            bad = &t->err;
+    }
+    flow_wake(&s->round, bad);
+}
+
+static enum flow_next
+round_several(struct sync *s, struct mark *const *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        marks[i]->set = false;
+        marks[i]->began = now_ms();
+        s->several[i].folder = marks[i]->folder;
+    }
+    s->nseveral = n;
+    s->pulling = marks[0]->folder;
+    s->state = SYNC_WORKING;
+    return flow_wait(&s->round,
+                     sync_pull_several(s, s->several, n, on_several, s));
 }
 
 static enum flow_next
 round_pull(void *self)
 {
     struct sync *s = self;
-    struct mark *m = sync_mark_due(s);
+    struct mark *m = sync_mark_due(s), *many[SYNC_SEVERAL_MAX];
     const struct store_folder *f;
+    size_t n = sync_mark_several(s, many, SYNC_SEVERAL_MAX);
 
     if (!m)
         return FLOW_DONE;
+    if (n > 1)
+        return round_several(s, many, n);
     m->set = false;
     m->began = now_ms();
     f = store_folder_get(s->store, m->folder);
     if (!f || !*f->server_id) {
-        pulled_tell(s, m, false, NULL);
+        pulled_tell(s, m, false, false, NULL);
         return FLOW_DONE;
     }
     s->pulled_whole = false;

@@ -15,12 +15,12 @@
 #include "store/body.h"
 #include "store/journal.h"
 
-#define INTERVAL_S 300 /* between timed Syncs */
 #define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
 #define DENIED_MIN_MS ((int64_t)600 * 1000)
 #define DENIED_MAX_MS ((int64_t)4 * 3600 * 1000)
 
+static int narrower(int a, int b);
 static void on_kick(void *arg);
 static void on_retry(void *arg);
 static void on_denied(void *arg);
@@ -38,8 +38,8 @@ sync_new(const struct sync_config *c)
     s->account = xstrdup(c->account);
     s->store = c->store;
     s->eas = c->eas;
-    s->filter = c->filter;
-    s->interval = c->interval ? c->interval : INTERVAL_S;
+    s->window = c->window;
+    s->filter = narrower(c->window.filter, c->window.policy);
     s->relist_wait = c->relist_wait ? c->relist_wait : RELIST_WAIT_S;
     list_init(&s->marks);
     list_init(&s->waiters);
@@ -47,7 +47,7 @@ sync_new(const struct sync_config *c)
     loop_timer_init(&s->wake, on_kick, s);
     loop_timer_init(&s->retry, on_retry, s);
     loop_timer_init(&s->denied, on_denied, s);
-    loop_timer_init(&s->timed, sync_on_timed, s);
+    sync_timed_init(s, c->intervals);
     loop_timer_init(&s->bodies_retry, on_bodies_retry, s);
     loop_timer_init(&s->bodies_refused, on_bodies_retry, s);
     s->watcher.on_changes = on_changes;
@@ -75,7 +75,7 @@ sync_free(struct sync **sp)
     loop_timer_clear(&s->wake);
     loop_timer_clear(&s->retry);
     loop_timer_clear(&s->denied);
-    loop_timer_clear(&s->timed);
+    sync_timed_clear(s);
     loop_timer_clear(&s->bodies_retry);
     loop_timer_clear(&s->bodies_refused);
     free(s->account);
@@ -83,24 +83,24 @@ sync_free(struct sync **sp)
     *sp = NULL;
 }
 
-void
-sync_set_filter(struct sync *s, int filter)
+static int
+narrower(int a, int b)
 {
-    const struct store_folder *f = NULL;
-
-    if (s->filter == filter)
-        return;
-    s->filter = filter;
-    while ((f = store_folder_next(s->store, f)))
-        sync_mark(s, f->id);
+    return !a || (b && b < a) ? b : a;
 }
 
 void
-sync_set_interval(struct sync *s, int64_t seconds)
+sync_set_window(struct sync *s, const struct sync_window *w)
 {
-    s->interval = seconds ? seconds : INTERVAL_S;
-    if (loop_timer_is_set(&s->timed))
-        loop_timer_set(&s->timed, s->interval * 1000);
+    const struct store_folder *f = NULL;
+    int filter = narrower(w->filter, w->policy);
+    bool news = filter != s->filter || w->policy != s->window.policy;
+
+    s->window = *w;
+    s->filter = filter;
+    while (news && (f = store_folder_next(s->store, f)))
+        if (f->state != STORE_FOLDER_NEW)
+            sync_mark(s, f->id);
 }
 
 void
@@ -229,20 +229,6 @@ on_denied(void *arg)
     sync_start(s);
 }
 
-/* What Ping does not report: flags and deletions made elsewhere. */
-void
-sync_on_timed(void *arg)
-{
-    struct sync *s = arg;
-    const struct store_folder *f = NULL;
-
-    sync_mark(s, 0);
-    while ((f = store_folder_next(s->store, f)))
-        if (f->subscribed || f->role != STORE_ROLE_NONE)
-            sync_mark(s, f->id);
-    loop_timer_set(&s->timed, s->interval * 1000);
-}
-
 static void
 on_changes(void *arg, const struct store_change *c, size_t n)
 {
@@ -272,7 +258,7 @@ sync_start(struct sync *s)
     s->error = (struct err){0};
     s->backoff = 0;
     loop_timer_stop(&s->denied);
-    sync_on_timed(s);
+    sync_timed_all(s);
     loop_task_soon(&s->kick);
 }
 
@@ -289,7 +275,7 @@ sync_stop(struct sync *s, const struct err *why)
     eas_ping_answer_clear(&s->ping_answer);
     loop_timer_stop(&s->wake);
     loop_timer_stop(&s->retry);
-    loop_timer_stop(&s->timed);
+    sync_timed_stop(s);
     loop_timer_stop(&s->bodies_retry);
     loop_timer_stop(&s->bodies_refused);
     if (!why || why->code != E_DENIED)

@@ -16,26 +16,43 @@ struct loop;
 struct store;
 struct sync;
 
+/* Of folders, by how often the timer looks at them. */
+enum sync_kind {
+    SYNC_KIND_INBOX,
+    SYNC_KIND_SUBSCRIBED, /* and those with a role, and the folder list */
+    SYNC_KIND_OTHER,      /* once they are listed, which a SELECT begins */
+    SYNC_KINDS
+};
+
+/* FilterTypes (commands.md 4.2), 0 all. */
+struct sync_window {
+    int filter; /* of sync_window */
+    int policy; /* of the policy's MaxEmailAgeFilter: caps it, and what is
+                   older than this leaves the view */
+    bool drop;  /* window_end = drop: all that the window lets go leaves */
+};
+
 struct sync_config {
     struct loop *loop;
     const char *account; /* for logs */
     struct store *store;
     struct eas *eas;
-    int filter;         /* FilterType of sync_window, 0 all (commands.md 4.2) */
-    int64_t interval;   /* seconds between timed Syncs, 0: 300 */
+    struct sync_window window;
+    int64_t intervals[SYNC_KINDS]; /* as of sync_set_intervals() */
     int64_t relist_wait; /* seconds until a relist that would empty a folder
                             is made again, 0: 600 */
 };
 struct sync *sync_new(const struct sync_config *);
 void sync_free(struct sync **);
-/* A new sync_window: folders are synchronised with it from now on. */
-void sync_set_filter(struct sync *, int filter);
+/* Folders are synchronised with it from now on. */
+void sync_set_window(struct sync *, const struct sync_window *);
 /* The server has forgotten what it told us (eas_watcher.on_begin_anew): the
  * list of folders is asked for from the beginning; of each folder it then
  * refuses the key, and what is here is matched, with its UIDs. */
 void sync_begin_anew(struct sync *);
-/* Another sync_interval, from the next timed Sync on. */
-void sync_set_interval(struct sync *, int64_t seconds);
+/* Seconds between timed Syncs of each kind, from the next one on. 0: 300 of
+ * the subscribed ones, as these for the inbox, never for the others. */
+void sync_set_intervals(struct sync *, const int64_t *seconds);
 /* Begins (and, after sync_stop(), begins again). Needs a signed-in eas;
  * errors are retried with back-off inside and shown in sync_status(). */
 void sync_start(struct sync *);

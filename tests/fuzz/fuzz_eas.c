@@ -58,8 +58,9 @@ static int
 sync_run(struct slice body, size_t piece, struct buf *log)
 {
     struct eas_sync_answer out = {0};
-    struct sync_call s = {.key = (char *)(uintptr_t)"1", .out = &out,
-                          .on_item = on_item, .item_arg = log};
+    struct sync_part part = {.key = (char *)(uintptr_t)"1", .out = &out,
+                             .on_item = on_item, .item_arg = log};
+    struct sync_call s = {.parts = &part, .n = 1};
     struct err e;
     int rc = 0;
 

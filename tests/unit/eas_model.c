@@ -45,6 +45,9 @@ static struct {
     bool hierarchy_lost;
     bool losing;       /* the answer to this Sync will be lost */
     char lost_key[24]; /* with which it came */
+    enum model_several several;
+    int shared;  /* Syncs with more than one collection */
+    long window; /* of each collection, at most */
 } m;
 
 static struct model_box *
@@ -189,8 +192,9 @@ news_xml(const char *folder, int since, int window, struct buf *out,
             }
             if (it->removed == c) {
                 if (it->added <= since)
-                    buf_addf(out, "<Delete><ServerId>%s</ServerId></Delete>",
-                             it->id);
+                    buf_addf(out, "<%s><ServerId>%s</ServerId></%s>",
+                             it->old ? "SoftDelete" : "Delete", it->id,
+                             it->old ? "SoftDelete" : "Delete");
                 else
                     continue;
             } else if (it->gone) {
@@ -273,10 +277,8 @@ is_poisoned(const struct wbxml_node *n, struct slice folder)
 }
 
 static void
-answer_sync(const struct wbxml_node *ask, struct buf *out)
+answer_collection(const struct wbxml_node *c, struct buf *out)
 {
-    const struct wbxml_node *c =
-        wbxml_find(ask, AIRSYNC_COLLECTIONS, AIRSYNC_COLLECTION, 0);
     const struct wbxml_node *n =
         wbxml_find(c, AIRSYNC_COMMANDS, 0) ?
             wbxml_find(c, AIRSYNC_COMMANDS, 0)->child : NULL;
@@ -289,7 +291,8 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
     const char *dot = strchr(key.p, '.');
     bool more = false, zero = slice_is(key, "0");
 
-    buf_addf(out, "<Sync><Collections><Collection>");
+    window = window < m.window ? window : m.window;
+    buf_adds(out, "<Collection>");
     if (!b || (!zero && (b->key_lost || epoch != m.epoch || !dot))) {
         buf_addf(out, "<SyncKey>0</SyncKey><CollectionId>%.*s</CollectionId>"
                       "<Status>%d</Status>", SLICE_FMT(folder), b ? 3 : 8);
@@ -325,15 +328,62 @@ answer_sync(const struct wbxml_node *ask, struct buf *out)
     }
     buf_addf(out, "<SyncKey>%d.%d</SyncKey><CollectionId>%s</CollectionId>"
                   "<Status>1</Status>%s", m.epoch, upto, b->id,
-             more ? "<MoreAvailable/>" : "");
+             more || m.window == 1 ? "<MoreAvailable/>" : "");
     if (news.len)
         buf_addf(out, "<Commands>%s</Commands>", news.data);
     if (told.len)
         buf_addf(out, "<Responses>%s</Responses>", told.data);
 out:
-    buf_adds(out, "</Collection></Collections></Sync>");
+    buf_adds(out, "</Collection>");
     buf_clear(&news);
     buf_clear(&told);
+}
+
+static void
+answer_sync(const struct wbxml_node *ask, struct buf *out)
+{
+    const struct wbxml_node *c =
+        wbxml_find(ask, AIRSYNC_COLLECTIONS, AIRSYNC_COLLECTION, 0);
+
+    int n = 0;
+
+    for (const struct wbxml_node *o = c; o; o = wbxml_again(o))
+        n++;
+    m.shared += n > 1;
+    m.window = 512;
+    if (n > 1 && m.several == MODEL_REFUSED) {
+        buf_adds(out, "<Sync><Status>15</Status><Limit>1</Limit></Sync>");
+        return;
+    }
+    buf_adds(out, "<Sync><Collections>");
+    if (n > 1 && m.several == MODEL_FULL) {
+        m.window = 1;
+        answer_collection(c, out);
+    } else {
+        for (; c; c = wbxml_again(c))
+            answer_collection(c, out);
+    }
+    buf_adds(out, "</Collections></Sync>");
+}
+
+/* What a Sync from this key would add. */
+static void
+answer_estimate(const struct wbxml_node *ask, struct buf *out)
+{
+    const struct wbxml_node *c =
+        wbxml_find(ask, ESTIMATE_COLLECTIONS, ESTIMATE_COLLECTION, 0);
+    struct slice key = wbxml_text(c, AIRSYNC_SYNC_KEY, 0);
+    struct slice folder = wbxml_text(c, ESTIMATE_COLLECTION_ID, 0);
+    const char *dot = key.p ? strchr(key.p, '.') : NULL;
+    int n = 0;
+
+    for (int i = 0; dot && i < m.nitems; i++)
+        n += slice_is(folder, m.items[i].folder) && !m.items[i].gone &&
+            m.items[i].added > atoi(dot + 1);
+    buf_addf(out, "<GetItemEstimate><Response><Status>%d</Status><Collection>"
+                  "<CollectionId>%.*s</CollectionId><Estimate>%d</Estimate>"
+                  "</Collection></Response></GetItemEstimate>", dot ? 1 : 3,
+             SLICE_FMT(folder), n);
 }
 
 static void
@@ -555,6 +605,8 @@ serve(struct httpd_request *r, const char *cmd, const struct wbxml_node *ask)
         answer_folders(ask, &xml);
     else if (!strcmp(cmd, "Sync"))
         answer_sync(ask, &xml);
+    else if (!strcmp(cmd, "GetItemEstimate"))
+        answer_estimate(ask, &xml);
     else if (!strcmp(cmd, "MoveItems"))
         answer_move(ask, &xml);
     else if (!strncmp(cmd, "Folder", 6))
@@ -695,6 +747,15 @@ model_folders_reborn(void)
     model_reborn();
 }
 
+void
+model_window(struct model_item *it, bool inside)
+{
+    it->old = it->gone = !inside;
+    *(inside ? &it->added : &it->removed) = ++m.clock;
+    if (inside)
+        it->changed = it->removed = 0;
+}
+
 struct model_item *
 model_find(const char *folder, const char *subject)
 {
@@ -738,4 +799,16 @@ int
 model_fired(void)
 {
     return m.fired;
+}
+
+void
+model_several(enum model_several how)
+{
+    m.several = how;
+}
+
+int
+model_shared(void)
+{
+    return m.shared;
 }

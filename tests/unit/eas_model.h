@@ -13,6 +13,7 @@ struct model_item {
     char id[24], folder[16], subject[64], keyword[64];
     int64_t received;
     bool read, flagged, gone;
+    bool old;      /* fell out of the window */
     bool poison;   /* a Sync that changes it is refused as a whole */
     bool withheld; /* listed, but never handed out */
     bool done_lost; /* changed by a request whose answer was lost */
@@ -42,6 +43,8 @@ struct model_item *model_add(const char *folder, const char *subject,
 /* After changing read or flagged of an item. */
 void model_changed(struct model_item *);
 void model_gone(struct model_item *);
+/* It grows too old for the window (SoftDelete), or a wider one lets it in. */
+void model_window(struct model_item *, bool inside);
 /* All items get other ids, all keys are lost: a restored mailbox. */
 void model_reborn(void);
 /* The folder list is lost, and INBOX and Sent have changed ids, all others have
@@ -54,6 +57,15 @@ int model_count(const char *folder);
 void model_break(const char *cmd, enum model_fault, int skip, int times);
 /* Requests of a command since model_start(). */
 int model_asked(const char *cmd);
+/* What a Sync with several collections gets. */
+enum model_several {
+    MODEL_EACH,    /* each its answer */
+    MODEL_REFUSED, /* status 15 for the whole */
+    MODEL_FULL,    /* one item of the first, and nothing of the others */
+};
+void model_several(enum model_several);
+/* Such Syncs since model_start(). */
+int model_shared(void);
 /* Faults that fired. */
 int model_fired(void);
 

@@ -207,7 +207,6 @@ test_refused(void)
         {"modules", "pkcs11_modules = {'a'}", "not built yet", ""},
         {"allow", "account \"a\" { allow = {'127.0.0.1'} }", "not built yet",
          ""},
-        {"drop", "window_end = drop", "is not built yet", ""},
         {"tags", "subject_tags = yes", "is not built yet", "no"},
         {"harvest", "harvest = ask", "is not built yet", ""},
         {"keyring", "secrets = keyring", "is not built yet", "file"},

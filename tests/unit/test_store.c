@@ -222,6 +222,14 @@ staged(void)
     }
     store_stage_add(s, f, 0, &(struct store_item){.server_id = "1"}, &e);
     store_stage_add(s, g, 0, &(struct store_item){.server_id = "2"}, &e);
+    store_stage_add(s, f, 0, &(struct store_item){.server_id = "3"}, &e);
+    /* Each folder has its own, though they come in one answer. */
+    pos = 0;
+    CHECK_INT(store_stage_next(s, f, &pos, &kind, &it, &e), 1);
+    CHECK_STR(it.server_id, "1");
+    CHECK_INT(store_stage_next(s, f, &pos, &kind, &it, &e), 1);
+    CHECK_STR(it.server_id, "3");
+    CHECK_INT(store_stage_clear(s, f, &e), 0);
     pos = 0;
     CHECK_INT(store_stage_next(s, f, &pos, &kind, &it, &e), 0);
     CHECK_INT(store_stage_next(s, g, &pos, &kind, &it, &e), 1);

@@ -309,6 +309,47 @@ test_interrupted_listing(void)
     test_row(NULL);
 }
 
+/* How much is still to come is asked once, of what takes several windows; a
+ * server that will not say is not asked again, and nothing is worse for it. */
+static void
+test_estimate(void)
+{
+    struct sync_status st = {0};
+
+    rig_begin();
+    for (int i = 0; i < 700; i++)
+        model_add("1", "x", T0 + i);
+    model_add("2", "y", T0);
+    sync_start(sync_);
+    for (int i = 0; i < 20000 && !st.estimate; i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(100);
+        sync_status(sync_, &st);
+    }
+    CHECK_INT((long long)st.estimate, 700);
+    CHECK(st.listed >= 512 && st.listed <= 700);
+    CHECK(settle());
+    CHECK_INT(model_asked("GetItemEstimate"), 1);
+    CHECK_INT(store_folder_find(store, "INBOX")->uidnext, 701);
+    rig_end();
+    for (int k = 0; k < 2; k++) {
+        rig_begin();
+        model_folder("9", "0", "Work", 12);
+        for (int i = 0; i < 600; i++) {
+            model_add("1", "x", T0 + i);
+            model_add("9", "w", T0 + i);
+        }
+        model_break("GetItemEstimate", k ? MODEL_STATUS_12 : MODEL_DROP_BEFORE,
+                    0, 99);
+        CHECK(run());
+        /* A line that breaks before any answer is tried again below us. */
+        CHECK(model_asked("GetItemEstimate") <= 2 - k);
+        CHECK_INT(store_folder_find(store, "INBOX")->uidnext, 601);
+        CHECK_INT(store_folder_find(store, "Work")->uidnext, 601);
+        rig_end();
+    }
+}
+
 static void
 test_new_mail(void)
 {
@@ -1042,11 +1083,310 @@ test_wait_for_gone(void)
     rig_end();
 }
 
+/* ---- the window ---- */
+
+static void
+set_window(int filter, int policy, bool drop)
+{
+    sync_set_window(sync_, &(struct sync_window){filter, policy, drop});
+}
+
+/* Three of now, two that are old. */
+static void
+window_begin(void)
+{
+    int64_t now = now_unix();
+
+    rig_begin();
+    model_add("1", "old1", now - 40 * DAY);
+    model_add("1", "old2", now - 40 * DAY + 1);
+    model_add("1", "a", now - 100);
+    model_add("1", "b", now - 50);
+    CHECK(run());
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 3:a 4:b");
+}
+
+/* What falls out stays, with its bytes and what a client does to it, and
+ * nothing of that is sent; a wider window lets it in under its UID. */
+static void
+test_window(void)
+{
+    struct model_item *old1, *old2;
+    int asked;
+
+    window_begin();
+    old1 = model_find("1", "old1");
+    old2 = model_find("1", "old2");
+    set_window(5, 0, false);
+    model_window(old1, false);
+    model_window(old2, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 3:a 4:b");
+    CHECK(restart());
+    set_window(5, 0, false);
+    CHECK(settle());
+    asked = model_asked("Sync") + model_asked("MoveItems");
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_SEEN, NULL);
+    sync_push_soon(sync_);
+    CHECK(settle());
+    CHECK_INT(model_asked("Sync") + model_asked("MoveItems"), asked);
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2 3:a 4:b");
+    CHECK(!old1->read);
+    /* One that came meanwhile, one that is let in for the first time. */
+    model_add("1", "new", now_unix());
+    model_window(old2, true);
+    model_add("1", "older", now_unix() - 60 * DAY);
+    set_window(0, 0, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2 3:a 4:b 5:new 6:older");
+    /* It is one of the server's again. */
+    old2->read = true;
+    model_changed(old2);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 2:old2S 3:a 4:b 5:new 6:older");
+    model_gone(old2);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1S 3:a 4:b 5:new 6:older");
+    rig_end();
+}
+
+/* A lost key under a narrow window: the listing cannot confirm what is older,
+ * which is no deletion. What is not older, and not there, is gone. */
+static void
+test_window_reset(void)
+{
+    window_begin();
+    set_window(5, 0, false);
+    model_find("1", "old1")->gone = true; /* not in the window any more */
+    model_find("1", "old2")->gone = true;
+    model_gone(model_find("1", "a"));
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "1:old1 2:old2 4:b");
+    rig_end();
+}
+
+/* window_end = drop, and a policy that caps the window. */
+static void
+test_window_drop(void)
+{
+    window_begin();
+    set_window(5, 0, true);
+    model_window(model_find("1", "old1"), false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "2:old2 3:a 4:b");
+    set_window(5, 0, false);
+    model_window(model_find("1", "old2"), false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "2:old2 3:a 4:b");
+    /* What stayed goes as soon as the policy says so. */
+    set_window(5, 4, false);
+    CHECK(look("INBOX"));
+    CHECK_STR(shown("INBOX"), "3:a 4:b");
+    rig_end();
+}
+
+/* What Ping does not tell is seen by the clock, each kind of folder by its
+ * own, and those that are due together by one request. */
+static void
+test_timed(void)
+{
+    static const char *const boxes_of[] = {"1", "9", "10"};
+    static const char *const names[] = {"i", "w", "p"};
+    const struct store_folder *f;
+    struct err e;
+    int shared;
+
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    model_folder("10", "0", "Play", 12);
+    for (size_t i = 0; i < 3; i++)
+        model_add(boxes_of[i], names[i], T0);
+    CHECK(run());
+    f = store_folder_find(store, "Play");
+    REQUIRE(f != NULL);
+    CHECK(!store_folder_set_subscribed(store, f->id, false, &e));
+    for (size_t i = 0; i < 3; i++) {
+        model_find(boxes_of[i], names[i])->read = true;
+        model_changed(model_find(boxes_of[i], names[i]));
+    }
+    shared = model_shared();
+    sync_set_intervals(sync_, (const int64_t[SYNC_KINDS]){1, 3600, 1});
+    for (int i = 0; i < 20000 && !strstr(shown("Play"), "pS"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK(settle());
+    CHECK_STR(shown("INBOX"), "1:iS");
+    CHECK_STR(shown("Play"), "1:pS");
+    CHECK_STR(shown("Work"), "1:w");
+    CHECK(model_shared() - shared <= 2);
+    sync_set_intervals(sync_, (const int64_t[SYNC_KINDS]){0, 1, 0});
+    for (int i = 0; i < 20000 && !strstr(shown("Work"), "wS"); i++) {
+        loop_turn(eas_server_loop(), false);
+        usleep(200);
+    }
+    CHECK_STR(shown("Work"), "1:wS");
+    rig_end();
+}
+
+/* ---- several folders in one Sync ---- */
+
+/* INBOX, Sent, Trash, Work and Play, all listed, with a message each. */
+static void
+five_folders(void)
+{
+    rig_begin();
+    model_folder("9", "0", "Work", 12);
+    model_folder("10", "0", "Play", 12);
+    model_add("1", "i", T0);
+    model_add("2", "s", T0);
+    model_add("3", "t", T0);
+    model_add("9", "w", T0);
+    model_add("10", "p", T0);
+    CHECK(run());
+    CHECK_STR(shown("Play"), "1:p");
+}
+
+/* All of them are due at once, as after the timer; done: all were looked at. */
+static bool
+look_at_all(void)
+{
+    static const char *const paths[] = {"INBOX", "Sent Items",
+                                        "Deleted Items", "Work", "Play"};
+    struct outcome o[ARRAY_LEN(paths)] = {0};
+    bool good = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        const struct store_folder *f = store_folder_find(store, paths[i]);
+
+        if (!CHECK(f != NULL))
+            return false;
+        sync_folder_now(sync_, f->id, on_outcome_done, &o[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        turn(&o[i].runs, 1);
+        good &= !o[i].err.code;
+    }
+    return good;
+}
+
+static void
+test_several(void)
+{
+    int asked;
+
+    five_folders();
+    asked = model_asked("Sync");
+    model_add("1", "i2", T0 + 1);
+    model_add("10", "p2", T0 + 1);
+    model_find("9", "w")->read = true;
+    model_changed(model_find("9", "w"));
+    model_gone(model_find("2", "s"));
+    CHECK(look_at_all());
+    CHECK_INT(model_asked("Sync") - asked, 1);
+    CHECK_INT(model_shared(), 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    CHECK_STR(shown("Work"), "1:wS");
+    CHECK_STR(shown("Sent Items"), "");
+    CHECK_STR(shown("Deleted Items"), "1:t");
+    rig_end();
+}
+
+/* What is wrong with one folder is its own affair. */
+static void
+test_several_one_gone(void)
+{
+    five_folders();
+    model_folder_gone("9");
+    model_add("1", "i2", T0 + 1);
+    model_add("10", "p2", T0 + 1);
+    CHECK(!look_at_all()); /* one went */
+    CHECK(settle());
+    CHECK(model_shared() >= 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    CHECK(!store_folder_find(store, "Work"));
+    rig_end();
+}
+
+static void
+test_several_keys_lost(void)
+{
+    five_folders();
+    model_break("Sync", MODEL_KEY_LOST, 0, 1);
+    model_add("1", "i2", T0 + 1);
+    CHECK(look_at_all());
+    CHECK_INT(model_shared(), 1); /* listed anew one by one */
+    CHECK_STR(shown("INBOX"), "1:i 100002:i2");
+    CHECK_STR(shown("Play"), "1:p");
+    rig_end();
+}
+
+/* Half an answer, and a line that breaks: asked again, nothing comes twice. */
+static void
+test_several_broken(void)
+{
+    static const enum model_fault faults[] = {MODEL_CUT, MODEL_DROP_BEFORE,
+                                              MODEL_DROP_AFTER};
+
+    five_folders();
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "n%zu", i);
+        model_break("Sync", faults[i], 0, 1);
+        model_add("1", name, T0 + 1 + (int64_t)i);
+        model_add("10", name, T0 + 1 + (int64_t)i);
+        if (!look_at_all())
+            CHECK(restart());
+        CHECK_INT(model_fired(), 1);
+    }
+    CHECK_STR(shown("INBOX"), "1:i 2:n0 3:n1 4:n2");
+    CHECK_STR(shown("Play"), "1:p 2:n0 3:n1 4:n2");
+    rig_end();
+}
+
+/* A server that wants one at a time is asked so; nothing is lost. */
+static void
+test_several_refused(void)
+{
+    five_folders();
+    model_several(MODEL_REFUSED);
+    for (int i = 0; i < 2; i++) {
+        model_add("1", i ? "i3" : "i2", T0 + 1 + i);
+        model_add("10", i ? "p3" : "p2", T0 + 1 + i);
+        CHECK(look_at_all());
+    }
+    CHECK_INT(model_shared(), 1); /* tried once */
+    CHECK_STR(shown("INBOX"), "1:i 2:i2 3:i3");
+    CHECK_STR(shown("Play"), "1:p 2:p2 3:p3");
+    rig_end();
+}
+
+/* No room for some in the answer: they are not taken for unchanged. */
+static void
+test_several_full(void)
+{
+    five_folders();
+    model_several(MODEL_FULL);
+    model_add("1", "i2", T0 + 1);
+    model_add("1", "i3", T0 + 2);
+    model_add("10", "p2", T0 + 1);
+    CHECK(look_at_all());
+    CHECK(model_shared() > 1);
+    CHECK_STR(shown("INBOX"), "1:i 2:i2 3:i3");
+    CHECK_STR(shown("Play"), "1:p 2:p2");
+    rig_end();
+}
+
 static const struct test_case cases[] = {
     TEST(test_first_listing),
     TEST(test_bodies),
     TEST(test_standin),
     TEST(test_interrupted_listing),
+    TEST(test_estimate),
     TEST(test_new_mail),
     TEST(test_key_lost),
     TEST(test_reborn),
@@ -1068,6 +1408,16 @@ static const struct test_case cases[] = {
     TEST(test_away),
     TEST(test_odd_ping),
     TEST(test_wait_for_gone),
+    TEST(test_window),
+    TEST(test_window_reset),
+    TEST(test_window_drop),
+    TEST(test_timed),
+    TEST(test_several),
+    TEST(test_several_one_gone),
+    TEST(test_several_keys_lost),
+    TEST(test_several_broken),
+    TEST(test_several_refused),
+    TEST(test_several_full),
 };
 
 int
