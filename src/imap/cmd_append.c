@@ -17,14 +17,16 @@
 #include "store/folder.h"
 #include "store/message.h"
 #include "store/queue.h"
+#include "store/sent.h"
 #include "sync/sync.h"
 
 #define SUBMISSION_AGE ((int64_t)7 * 86400)
 #define LOOK_MS 250
 
 struct append {
-    int64_t folder, message;
+    int64_t folder, message, entry;
     const char *message_id;  /* "" when there is none */
+    const char *submission;  /* the one of that Message-ID */
     int64_t give_up;         /* now_ms() */
     struct loop_timer timer;
     struct op *wait;
@@ -239,15 +241,18 @@ draft_keep(struct imap_command *cmd)
 static int
 find_submission(struct imap_command *cmd, const char *id, struct err *e)
 {
+    struct append *ap = cmd->state;
     struct store *s = imap_store(cmd->client);
     struct store_submission sub;
     const char *after = "";
     int rc;
 
     while ((rc = store_queue_next(s, after, cmd->arena, &sub, e)) == 1) {
-        if (strcmp(sub.message_id, id) == 0 &&
-            sub.created > now_unix() - SUBMISSION_AGE)
+        if (strcmp(sub.message_id, id) == 0 && !*sub.parent &&
+            sub.created > now_unix() - SUBMISSION_AGE) {
+            ap->submission = sub.id;
             return 1;
+        }
         after = sub.id;
     }
     return rc;
@@ -309,8 +314,14 @@ append_look(void *self)
 
     if (ap->message)
         return FLOW_NEXT; /* a draft */
-    rc = store_message_by_message_id_in(s, ap->folder, ap->message_id,
-                                        cmd->arena, &m, &e);
+    rc = store_sent_entry(s, ap->submission, &ap->entry, &e);
+    if (rc >= 0 && ap->entry &&
+        store_message_get(s, ap->entry, cmd->arena, &m, NULL) == 0 &&
+        m.folder == ap->folder)
+        rc = 1;
+    else if (rc >= 0)
+        rc = store_message_by_message_id_in(s, ap->folder, ap->message_id,
+                                            cmd->arena, &m, &e);
     if (rc < 0)
         return flow_fail_err(&cmd->flow, &e);
     if (rc == 1) {

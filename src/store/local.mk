@@ -14,6 +14,7 @@ libsp_store_a_SOURCES = \
 	src/store/reader.c src/store/record.c \
 	src/store/remote.c \
 	src/store/schema.c \
+	src/store/sent.c src/store/sent.h \
 	src/store/store.c src/store/store.h
 
 check_PROGRAMS += tests/unit/test_store

@@ -12,8 +12,11 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/status.h"
+#include "store/sent.h"
 
 #define WINDOW 512u
+/* So long the server has for the copy of what was sent. */
+#define SENT_WAIT_S ((int64_t)86400)
 #define RESETS_MAX 2
 #define REST_MS ((int64_t)300000) /* the first one; each is twice as long */
 #define REST_MAX_MS ((int64_t)3600000)
@@ -25,15 +28,18 @@ struct pull {
     int64_t folder, began;
     struct eas_sync_answer answer;
     char *key;           /* that was sent */
+    bool onward;         /* to the next window */
     bool staging;        /* a transaction of the piece being read is open */
 };
 
-static flow_step_fn pull_prime, pull_primed, pull_ask, pull_book;
+static flow_step_fn pull_prime, pull_primed, pull_ask, pull_look,
+    pull_book;
 
 static flow_step_fn *const pull_steps[] = {
     pull_prime,  /* key "0" gets a first key */
     pull_primed, /* which is booked */
     pull_ask,    /* a window of items, staged as they come */
+    pull_look,   /* is one of them what we sent? */
     pull_book,   /* stage and key in one transaction; again while more */
     NULL,
 };
@@ -235,6 +241,38 @@ pull_ask(void *self)
                                         flow_wake, &p->flow));
 }
 
+/* Sent, once it was listed: see sent.c. */
+static enum flow_next
+pull_look(void *self)
+{
+    struct pull *p = self;
+    const struct store_folder *f =
+        store_folder_get(p->sync->store, p->folder);
+
+    if (p->onward) {
+        p->onward = false;
+        return FLOW_BACK;
+    }
+    if (!f || f->role != STORE_ROLE_SENT || p->answer.reaction != EAS_OK ||
+        p->answer.empty ||
+        (f->state != STORE_FOLDER_READY &&
+         f->state != STORE_FOLDER_RELISTING))
+        return FLOW_NEXT;
+    return flow_wait(&p->flow, sync_sent_look(p->sync, p->folder, flow_wake,
+                                              &p->flow));
+}
+
+static int
+sent_lonely(struct pull *p, struct err *e)
+{
+    const struct store_folder *f =
+        store_folder_get(p->sync->store, p->folder);
+
+    if (!f || f->role != STORE_ROLE_SENT)
+        return 0;
+    return store_sent_lonely(p->sync->store, fault_wait(SENT_WAIT_S), e);
+}
+
 static enum flow_next
 pull_book(void *self)
 {
@@ -264,8 +302,12 @@ pull_book(void *self)
                   "again");
         return FLOW_DONE;
     }
-    if (more)
-        return FLOW_BACK; /* the next window */
+    if (more) { /* the next window */
+        p->onward = true;
+        return FLOW_BACK;
+    }
+    if (sent_lonely(p, &e))
+        return flow_fail_err(&p->flow, &e);
     p->sync->pulled_whole = !stuck;
     return FLOW_DONE;
 }
