@@ -198,7 +198,7 @@ def step_no_copy(lab):
     lab.restart(kill=True)
     same(one(lab, 'Sent 9')[0], entry[0], 'its UID after a kill')
     # A day is two seconds now.
-    lab.restart(env={'SEALPOST_FAULT_WAIT': '2'})
+    lab.restart(env={'SEALPOST_FAULT_HURRY': '43200'})
     time.sleep(2.5)
     send(lab, 10)
     lab.wait_for(lambda: '$LocalOnly' in one(lab, 'Sent 9')[1], 40,
@@ -222,6 +222,43 @@ def step_append_and_flags(lab):
     lab.wait_for(lambda: '\\Flagged' in copies(lab, 'Sent 11')[0].flags, 20,
                  'the flag at the server')
     return 'APPENDUID %d, twice' % entry[0]
+
+
+def step_append_elsewhere(lab):
+    c = lab.imap('alice', 'Sent')
+    c.command('CREATE Kept')
+    text, _ = c.append('Kept', message(11), ['\\Answered'])
+    m = re.search(r'\[APPENDUID \d+ (\d+)\]', text)
+    check(m, 'APPENDUID: %s', text)
+    c.select('Kept')
+    d = c.uid_fetch(int(m.group(1)), '(FLAGS BODY.PEEK[])')
+    d = d[int(m.group(1))]
+    same(bytes(d['BODY[]']), one(lab, 'Sent 11')[2], 'the bytes of the entry')
+    check({'\\Answered', '$LocalOnly'} <= {str(f) for f in d['FLAGS']},
+          'flags %s', d['FLAGS'])
+    try:
+        c.append('Kept', message(99))
+    except Exception as e:
+        check('CANNOT' in str(e), 'refused with: %s', e)
+    else:
+        raise AssertionError('what was never sent was taken')
+    c.logout()
+    with open(lab.conf) as f:
+        conf = f.read()
+    with open(lab.conf, 'w') as f:
+        f.write("append = 'local'\n" + conf)
+    lab.ctl('reload')
+    c = lab.imap('alice', 'Kept')
+    text, _ = c.append('Kept', message(99), ['\\Seen'])
+    m = re.search(r'\[APPENDUID \d+ (\d+)\]', text)
+    c.logout()
+    quiet(lab)
+    lab.restart(kill=True)
+    c = lab.imap('alice', 'Kept')
+    check(b'text of message 99' in c.body(int(m.group(1))), 'the bytes')
+    c.logout()
+    same([i for i in lab.server.items('alice', 'Kept')], [], 'at the server')
+    return 'a copy of the entry; else refused, or local as configured'
 
 
 def alerts(lab, n):
@@ -265,7 +302,7 @@ STEPS = [step_at_once, step_copy_after_the_answer,
          step_copy_before_the_answer, step_other_message_id,
          step_other_bytes_and_id, step_sealed_with_other_id,
          step_answer_lost, step_killed_after_sending, step_no_copy,
-         step_append_and_flags, step_equal_alerts,
+         step_append_and_flags, step_append_elsewhere, step_equal_alerts,
          step_view_and_server_agree]
 
 
