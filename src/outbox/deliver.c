@@ -50,13 +50,14 @@ struct deliver {
 };
 
 static flow_step_fn deliver_row, deliver_open, deliver_prepare, deliver_source,
-    deliver_load, deliver_look, deliver_sure, deliver_book, deliver_flush, deliver_send, deliver_answer;
+    deliver_load, deliver_look, deliver_sure, deliver_book, deliver_flush,
+    deliver_send, deliver_answer;
 
 static flow_step_fn *const deliver_steps[] = {
     deliver_row,
-    deliver_open,   /* its file */
+    deliver_open,    /* its file */
     deliver_prepare, /* what Sent will show */
-    deliver_source, /* what does it answer or forward? */
+    deliver_source,  /* what does it answer or forward? */
     deliver_load,
     deliver_look,  /* an earlier try may have arrived: what is in Sent? */
     deliver_sure,
