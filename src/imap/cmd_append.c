@@ -71,10 +71,6 @@ append_check(struct imap_client *c, const struct store_folder *f,
         return set->append == SETTINGS_APPEND_LOCAL || has_submissions(c)
                    ? 0
                    : no_append(e);
-    if (set->encrypt == SETTINGS_ALWAYS)
-        return err_set(e, E_REMOTE,
-                       "this account encrypts all its mail, and drafts that "
-                       "rest encrypted here are not built yet");
     return 0;
 }
 
@@ -191,33 +187,16 @@ header_of(struct slice message)
     return slice_cut(message, 0, mime_header_length(message));
 }
 
-/* A draft that answers an encrypted mail quotes what was secret. */
-static bool
-answers_encrypted(struct imap_command *cmd, struct slice header)
-{
-    const char *reply = mime_header_value(header, "in-reply-to", cmd->arena);
-    struct store *s = imap_store(cmd->client);
-    struct store_message m;
-    struct store_view v;
-
-    return reply && *reply &&
-           store_message_by_message_id(s, reply, cmd->arena, &m, NULL) == 1 &&
-           store_view_get(s, m.id, cmd->arena, &v, NULL) == 1 && v.encrypted;
-}
-
+/* What is kept here may be meant to be sealed when it is sent, or quote what
+ * was secret: it rests under the data key, and nothing of it in the listing. */
 static int
 local_write(struct imap_command *cmd, bool draft, struct err *e)
 {
     const struct imap_append_args *a = cmd->args;
     struct append *ap = cmd->state;
     struct store *s = imap_store(cmd->client);
-    struct slice h = header_of(a->message);
     struct store_item item = {
         .server_id = "",
-        .from = mime_header_value(h, "from", cmd->arena),
-        .to = mime_header_value(h, "to", cmd->arena),
-        .cc = mime_header_value(h, "cc", cmd->arena),
-        .subject = mime_header_value(h, "subject", cmd->arena),
         .received = a->has_date ? a->date : now_unix(),
         .draft = draft,
         .estimated_size = a->message.n,
@@ -232,21 +211,16 @@ local_write(struct imap_command *cmd, bool draft, struct err *e)
     return store_message_add(s, ap->folder, &item, &ap->message, e) ||
            store_message_bind(s, ap->message, 0, "", e) ||
            store_message_edit_flags(s, ap->message, &edit, e) ||
-           store_body_write(s, ap->message, a->message, e);
+           store_body_seal(s, ap->message, a->message, e);
 }
 
 static enum flow_next
 local_keep(struct imap_command *cmd, bool draft)
 {
-    const struct imap_append_args *a = cmd->args;
     struct store *s = imap_store(cmd->client);
     struct err e;
     int rc;
 
-    if (answers_encrypted(cmd, header_of(a->message)))
-        return flow_fail(&cmd->flow, E_REMOTE,
-                         "this answers an encrypted mail, and messages that "
-                         "rest encrypted here are not built yet");
     if (store_begin(s, &e))
         return flow_fail_err(&cmd->flow, &e);
     rc = local_write(cmd, draft, &e);

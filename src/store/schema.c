@@ -80,7 +80,7 @@ static const char version_1[] =
     " STRICT;"
     "CREATE TABLE body(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " size INTEGER NOT NULL, digest BLOB NOT NULL,"
-    " ready INTEGER NOT NULL) STRICT;"
+    " ready INTEGER NOT NULL, sealed INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE TABLE view(message INTEGER PRIMARY KEY,"
     " encrypted INTEGER NOT NULL, opened INTEGER NOT NULL,"
     " size INTEGER NOT NULL, digest BLOB NOT NULL,"

@@ -2,6 +2,8 @@
 """Scenario 5: Sent shows what left, once. The server's copy comes before and
 after SendMail's answer, never, with another Message-ID, with other bytes; the
 answer is lost; a relay sends equal alerts; also with kill -9."""
+import base64
+import os
 import re
 import sys
 import time
@@ -10,8 +12,6 @@ from agree import check, same
 from lab import Lab
 from servers import header
 from tap import Tap
-
-CLIENT = '%d@example.test'
 
 
 def message(n, subject=None, text=None, more=''):
@@ -261,6 +261,55 @@ def step_append_elsewhere(lab):
     return 'a copy of the entry; else refused, or local as configured'
 
 
+def on_disk(lab, words):
+    """Files of the account that hold one of these, in any usual coding."""
+    found = []
+    forms = set()
+    for w in words:
+        forms.add(w)
+        for shift in range(3):
+            forms.add(base64.b64encode(b'x' * shift + w)[4:-4])
+    for where, _, names in os.walk(os.path.join(lab.dir, 'state')):
+        for name in names:
+            with open(os.path.join(where, name), 'rb') as f:
+                data = f.read()
+            found += [(name, w) for w in forms if w in data]
+    return found
+
+
+def step_secret_draft(lab):
+    """Carol encrypts always: her drafts stay here, under the data key."""
+    words = [b'ultramarine-subject', b'ultramarine-text']
+    raw = (b'From: carol@example.test\r\nTo: bob@example.test\r\n'
+           b'Subject: ultramarine-subject\r\n'
+           b'Message-ID: <d1@example.test>\r\n\r\nultramarine-text\r\n')
+    c = lab.imap('carol', 'Drafts')
+    text, _ = c.append('Drafts', raw, ['\\Draft', '\\Seen'])
+    m = re.search(r'\[APPENDUID \d+ (\d+)\]', text)
+    check(m, 'APPENDUID: %s', text)
+    uid = int(m.group(1))
+    c.command('NOOP')
+    got = bytes(c.body(uid))
+    check(words[1] in got, 'not readable')
+    same(len(c.search('SUBJECT ultramarine-subject')), 1, 'found')
+    c.logout()
+    same(on_disk(lab, words), [], 'in the clear on the disk')
+    check(on_disk(lab, [b'text of message 11']), 'the search finds nothing')
+    lab.restart(kill=True)
+    same(on_disk(lab, words), [], 'in the clear on the disk, after a kill')
+    c = lab.imap('carol', 'Drafts')
+    same(bytes(c.body(uid)), got, 'the bytes after a kill')
+    flags = {str(f) for f in c.uid_fetch(uid, 'FLAGS')[uid]['FLAGS']}
+    check({'$LocalOnly', '\\Draft'} <= flags, 'flags %s', flags)
+    expunge = 'UID EXPUNGE %d' % uid
+    c.store(uid, '+', ['\\Deleted'])
+    c.command(expunge)
+    c.logout()
+    for folder in ('Drafts', 'Trash'):
+        same(lab.server.items('carol', folder), [], 'at the server')
+    return 'readable, and on no disk but under the key; gone for good'
+
+
 def alerts(lab, n):
     raw = message(12, 'Alert', 'the same each time').replace(
         b'Message-ID: <s12@example.test>\r\n', b'')
@@ -302,7 +351,8 @@ STEPS = [step_at_once, step_copy_after_the_answer,
          step_copy_before_the_answer, step_other_message_id,
          step_other_bytes_and_id, step_sealed_with_other_id,
          step_answer_lost, step_killed_after_sending, step_no_copy,
-         step_append_and_flags, step_append_elsewhere, step_equal_alerts,
+         step_append_and_flags, step_append_elsewhere, step_secret_draft,
+         step_equal_alerts,
          step_view_and_server_agree]
 
 
@@ -313,6 +363,7 @@ def main():
             lab.server.add_user(user)
         lab.server.start()
         lab.add_account('alice')
+        lab.add_account('carol', settings=['encrypt=always'])
         for user in ('bob', 'carol'):
             lab.add_certificate('alice', user + '-enc', user)
         lab.start()
