@@ -12,6 +12,10 @@
  *
  * SEALPOST_FAULT_HURRY=N makes waiting after trouble N times shorter, so that
  * a test of many faults takes seconds where people would wait for minutes.
+ *
+ * SEALPOST_FAULT_CLOCK names a file that holds a number of seconds: so much
+ * later (or earlier) is it than the system says, from the moment on at which
+ * the file says so.
  */
 #ifndef SEALPOST_BASE_FAULT_H
 #define SEALPOST_BASE_FAULT_H
@@ -30,6 +34,8 @@ void fault_reset(void);
 long fault_number(const char *name, long otherwise);
 /* A time to wait after trouble, in any unit; at least 1 stays. */
 int64_t fault_wait(int64_t wait);
+/* Seconds to be added to the time of the day. */
+int64_t fault_clock(void);
 #else
 static inline long
 fault_number(const char *name, long otherwise)
@@ -47,6 +53,11 @@ static inline int64_t
 fault_wait(int64_t wait)
 {
     return wait;
+}
+static inline int64_t
+fault_clock(void)
+{
+    return 0;
 }
 #endif
 

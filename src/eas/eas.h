@@ -228,11 +228,7 @@ struct eas_sync_ask {
      * set ends the command with that error. Items of a broken answer may have
      * been given before the error is known: act on them in `done`. */
     int (*on_item)(void *arg, const struct eas_item *, struct err *e);
-    /* Called whenever a piece of the answer has been read, also one that was
-     * broken, before anything else runs: what on_item() has begun (a
-     * transaction) is to be ended here. -1 with e set ends the command. */
-    int (*on_pause)(void *arg, struct err *e);
-    void *item_arg; /* of both */
+    void *item_arg;
 };
 struct eas_sync_failure {
     char *server_id;
@@ -270,6 +266,11 @@ void eas_ping_answer_clear(struct eas_ping_answer *);
 
 /* ---- ItemOperations Fetch ---- */
 
+/* Where the policy lets no or only small attachments in, or text only up to a
+ * size (MS-ASPROV 2.2.2.10, .31, .33, .34), `mime` of a message beyond that is
+ * not the server's but made here: the fields that the server lists, the text as
+ * far as the server gives it, and a note. S/MIME mail comes whole. */
+
 struct eas_place {
     const char *collection, *server_id;
 };
@@ -278,6 +279,9 @@ struct eas_fetch_ask {
     size_t n;             /* at most 50 */
     uint64_t max_body;    /* bytes; a larger body is status -1 of the item */
     bool background;
+    /* For comparing only, never kept or shown: the policy's limits do not
+     * count. */
+    bool unlimited;
     /* For each item once, in any order. status 1: `mime` holds the exact
      * bytes, borrowed during the call, `truncated` if the server cut it. */
     void (*on_body)(void *arg, size_t index, int status, struct slice mime,

@@ -2,7 +2,9 @@
  * ItemOperations Fetch of whole messages as MIME (MS-ASCMD 2.2.1.10). The
  * multipart form is asked for, in which a body travels as it is, outside of
  * WBXML; a server that answers inline is understood as well. The answer is read
- * while it arrives, by items_read.c.
+ * while it arrives, by items_read.c. Where the policy limits what may come in,
+ * the text and the list of attachments are asked for first, and the MIME only
+ * of what is within the limits (withhold.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,59 @@
 
 /* ---- the request */
 
+/* Judged at each request: the policy may be another one by now. */
+static void
+form_choose(struct fetch_call *f)
+{
+    struct fetch_limits now = {.text = -1, .html = -1};
+    const struct fetch_limits *was = &f->limits;
+    bool same;
+
+    if (!f->unlimited)
+        now = eas_limits_now(f->call.eas);
+    same = was->any == now.any && was->no_files == now.no_files &&
+           was->max_file == now.max_file && was->text == now.text &&
+           was->html == now.html;
+    f->limits = now;
+    f->looks = false;
+    for (size_t i = 0; i < f->n; i++) {
+        struct fetch_place *p = &f->items[i];
+
+        p->passed = p->passed && same;
+        f->looks |= now.any && !p->told && !p->passed;
+    }
+}
+
+static void
+write_pref(struct wbxml_writer *w, const char *type, int64_t limit)
+{
+    wbxml_write_start(w, BASE_BODY_PREFERENCE);
+    wbxml_write_text(w, BASE_TYPE, type);
+    if (limit >= 0)
+        wbxml_write_number(w, BASE_TRUNCATION_SIZE, (long)limit);
+    wbxml_write_end(w);
+}
+
+static bool
+is_asked(const struct fetch_call *f, const struct fetch_place *p)
+{
+    return !p->told && (!f->looks || !p->passed);
+}
+
+/* As MIME; or as text, where only S/MIME comes as MIME. */
+static void
+write_options(struct fetch_call *f, struct wbxml_writer *w)
+{
+    wbxml_write_start(w, ITEMOPS_OPTIONS);
+    wbxml_write_text(w, AIRSYNC_MIME_SUPPORT, f->looks ? "1" : "2");
+    if (f->looks) {
+        write_pref(w, "1", f->limits.text);
+        write_pref(w, "2", f->limits.html);
+    }
+    write_pref(w, "4", -1);
+    wbxml_write_end(w);
+}
+
 static int
 fetch_build(struct eas_call *c, struct err *e)
 {
@@ -24,18 +79,16 @@ fetch_build(struct eas_call *c, struct err *e)
 
     (void)e;
     c->req.multipart = true;
+    form_choose(f);
     wbxml_write_start(w, ITEMOPS_ITEM_OPERATIONS);
     for (size_t i = 0; i < f->n; i++) {
+        if (!is_asked(f, &f->items[i]))
+            continue;
         wbxml_write_start(w, ITEMOPS_FETCH);
         wbxml_write_text(w, ITEMOPS_STORE, "Mailbox");
         wbxml_write_text(w, AIRSYNC_COLLECTION_ID, f->items[i].collection);
         wbxml_write_text(w, AIRSYNC_SERVER_ID, f->items[i].server_id);
-        wbxml_write_start(w, ITEMOPS_OPTIONS);
-        wbxml_write_text(w, AIRSYNC_MIME_SUPPORT, "2");
-        wbxml_write_start(w, BASE_BODY_PREFERENCE);
-        wbxml_write_text(w, BASE_TYPE, "4");
-        wbxml_write_end(w);
-        wbxml_write_end(w);
+        write_options(f, w);
         wbxml_write_end(w);
     }
     wbxml_write_end(w);
@@ -43,6 +96,18 @@ fetch_build(struct eas_call *c, struct err *e)
 }
 
 /* ---- the answer */
+
+/* What passed the look is asked for as MIME next. */
+static int
+fetch_end(struct fetch_call *f, struct err *e)
+{
+    if (eas_items_finish(f, e))
+        return -1;
+    for (size_t i = 0; i < f->n; i++)
+        if (!f->items[i].told)
+            return 1;
+    return 0;
+}
 
 static int
 fetch_answer(struct eas_call *c, struct slice body, struct err *e)
@@ -52,7 +117,7 @@ fetch_answer(struct eas_call *c, struct slice body, struct err *e)
     if (!body.n)
         return err_set(e, E_RETRY, "ItemOperations: the answer is empty");
     eas_items_forget(f);
-    return eas_items_feed(f, body, e) || eas_items_finish(f, e) ? -1 : 0;
+    return eas_items_feed(f, body, e) ? -1 : fetch_end(f, e);
 }
 
 static int
@@ -64,7 +129,7 @@ fetch_stream(struct eas_call *c, struct slice piece, struct err *e)
 static int
 fetch_stream_end(struct eas_call *c, struct err *e)
 {
-    return eas_items_finish((struct fetch_call *)c, e);
+    return fetch_end((struct fetch_call *)c, e);
 }
 
 static void
@@ -76,6 +141,7 @@ fetch_clear(struct eas_call *c)
     for (size_t i = 0; i < f->n; i++) {
         free(f->items[i].collection);
         free(f->items[i].server_id);
+        eas_look_clear(&f->items[i].look);
     }
     free(f->items);
 }
@@ -105,6 +171,7 @@ eas_items_fetch(struct eas *eas, const struct eas_fetch_ask *ask,
         f->items[i].server_id = xstrdup(ask->items[i].server_id);
     }
     f->max_body = ask->max_body;
+    f->unlimited = ask->unlimited;
     f->on_body = ask->on_body;
     f->body_arg = ask->body_arg;
     most = ask->max_body > ANSWER_MAX / ask->n ? ANSWER_MAX

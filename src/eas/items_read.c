@@ -12,7 +12,7 @@
 #include "wbxml/read.h"
 
 #define DEPTH 8
-#define TEXT_MAX 1024
+#define TEXT_MAX ((size_t)64 << 10) /* of a field: To may be long */
 #define ANSWER_MAX ((size_t)1 << 30)
 
 /* One Fetch of the answer. */
@@ -20,6 +20,7 @@ struct fetched {
     long status, type, truncated, part;
     char *folder, *id;
     bool has_body, has_data;
+    struct look look;
 };
 
 struct fetch_reader {
@@ -53,12 +54,42 @@ tell(struct fetch_reader *r, size_t i, int status, struct slice mime,
     f->on_body(f->body_arg, i, status, mime, truncated);
 }
 
+/* The text of an item that was looked at, or its MIME because it is S/MIME. */
+static void
+tell_looked(struct fetch_reader *r, size_t i, bool cut)
+{
+    struct fetch_call *f = r->f;
+    struct fetch_place *p = &f->items[i];
+    struct buf made = BUF_INIT((size_t)f->max_body);
+
+    if (p->look.type == 4 && eas_look_is_smime(buf_slice(&r->data)))
+        tell(r, i, 1, buf_slice(&r->data), cut);
+    else if (p->look.type == 4) /* not what was asked for: nothing gets in */
+        tell(r, i, 14, SLICE_NONE, false);
+    else if (!p->cut && eas_look_fits(&f->limits, &p->look, cut))
+        p->passed = true;
+    else if (eas_look_make(&f->limits, &p->look, buf_slice(&r->data),
+                           cut || p->cut, &made))
+        tell(r, i, -1, SLICE_NONE, false);
+    else
+        tell(r, i, 1, buf_slice(&made), false);
+    buf_clear(&made);
+}
+
 static void
 tell_data(struct fetch_reader *r, size_t i, bool truncated)
 {
-    if (r->data.over)
+    struct fetch_place *p = &r->f->items[i];
+
+    if (r->data.over) {
         tell(r, i, -1, SLICE_NONE, false);
-    else
+    } else if (r->f->looks && !p->told) {
+        tell_looked(r, i, truncated);
+    } else if (truncated && p->passed && !p->cut) {
+        /* The server cuts by the policy in its own way: its text, then. */
+        p->cut = true;
+        p->passed = false;
+    } else
         tell(r, i, 1, buf_slice(&r->data), truncated);
     buf_clear(&r->data);
     buf_init(&r->data, (size_t)r->f->max_body);
@@ -81,7 +112,17 @@ fetched_clear(struct fetched *one)
 {
     free(one->folder);
     free(one->id);
+    eas_look_clear(&one->look);
     *one = (struct fetched){.status = 1, .type = 4, .part = -1};
+}
+
+/* In a look there is the text of a message, which may have none. */
+static bool
+form_is_right(const struct fetch_reader *r, const struct fetched *one)
+{
+    return one->has_body &&
+           (one->type == 4 ||
+            (r->f->looks && (one->type == 1 || one->type == 2)));
 }
 
 static void
@@ -93,14 +134,18 @@ fetched_take(struct fetch_reader *r)
 
     if (i >= r->f->n)
         return;
+    eas_look_clear(&r->f->items[i].look);
+    r->f->items[i].look = one->look;
+    r->f->items[i].look.type = (int)one->type;
+    one->look = (struct look){0};
     if (one->status != 1)
         tell(r, i, (int)one->status, SLICE_NONE, false);
-    else if (!one->has_body || one->type != 4)
+    else if (!form_is_right(r, one))
         tell(r, i, 14, SLICE_NONE, false); /* not as MIME */
     else if (one->part >= 1 && one->part < EAS_PARTS_MAX && r->is_parts) {
         r->whose[one->part].item = i + 1;
         r->whose[one->part].truncated = truncated;
-    } else if (one->has_data)
+    } else if (one->has_data || r->f->looks) /* no text is a text, too */
         tell_data(r, i, truncated);
     else
         tell(r, i, 14, SLICE_NONE, false);
@@ -118,6 +163,18 @@ static bool
 in_fetch(const struct fetch_reader *r)
 {
     return r->depth >= 3 && r->path[2] == ITEMOPS_FETCH;
+}
+
+static void
+file_add(struct look *l)
+{
+    if (l->nfiles >= LOOK_FILES_MAX) {
+        l->more++;
+        return;
+    }
+    l->files = xrealloc(l->files, (l->nfiles + 1) * sizeof *l->files);
+    l->files[l->nfiles].name = NULL;
+    l->files[l->nfiles++].size = UINT64_MAX; /* until it is told */
 }
 
 static int
@@ -142,6 +199,8 @@ on_start(void *arg, unsigned tag, struct err *e)
         r->one.has_body = true;
     if (in_fetch(r) && tag == BASE_DATA && above(r, 1) == BASE_BODY)
         r->one.has_data = true;
+    if (in_fetch(r) && tag == BASE_ATTACHMENT)
+        file_add(&r->one.look);
     r->path[r->depth++] = tag;
     buf_reset(&r->text);
     return 0;
@@ -180,6 +239,33 @@ keep_id(const struct fetch_reader *r, char **dst)
     *dst = r->text.over ? NULL : eas_dup_id(slice_trim(buf_slice(&r->text)));
 }
 
+/* One property, or one of an attachment. */
+static void
+look_take(struct fetch_reader *r, unsigned tag)
+{
+    static const unsigned tags[LOOK_FIELDS] = {
+        EMAIL_FROM, EMAIL_TO, EMAIL_CC, EMAIL_REPLY_TO, EMAIL_SUBJECT};
+    struct look *l = &r->one.look;
+    struct slice text = r->text.over ? SLICE_NONE
+                                     : slice_trim(buf_slice(&r->text));
+    char **to = NULL;
+
+    for (size_t i = 0; i < LOOK_FIELDS; i++)
+        if (tag == tags[i])
+            to = &l->field[i];
+    if (tag == BASE_DISPLAY_NAME && l->nfiles && !l->more)
+        to = &l->files[l->nfiles - 1].name;
+    if (to) {
+        free(*to);
+        *to = eas_dup_text(text, TEXT_MAX);
+    }
+    if (tag == EMAIL_DATE_RECEIVED)
+        l->received = eas_date_parse(text);
+    if (tag == BASE_ESTIMATED_DATA_SIZE && l->nfiles && !l->more &&
+        !slice_u64(text, &l->files[l->nfiles - 1].size))
+        l->files[l->nfiles - 1].size = UINT64_MAX;
+}
+
 /* tag has ended; above() is its parent. */
 static void
 value_take(struct fetch_reader *r, unsigned tag)
@@ -197,6 +283,8 @@ value_take(struct fetch_reader *r, unsigned tag)
         keep_id(r, &one->id);
     else if (tag == AIRSYNC_COLLECTION_ID && parent == ITEMOPS_FETCH)
         keep_id(r, &one->folder);
+    else if (parent == ITEMOPS_PROPERTIES || parent == BASE_ATTACHMENT)
+        look_take(r, tag);
     else if (parent != BASE_BODY)
         return;
     else if (tag == BASE_TYPE)
@@ -309,6 +397,13 @@ eas_items_feed(struct fetch_call *f, struct slice piece, struct err *e)
     return wbxml_reader_feed(&r->wbxml, piece, e) ? torn(e) : 0;
 }
 
+/* Asked for, and neither told nor let pass nor to be looked at again. */
+static bool
+is_forgotten(const struct fetch_call *f, const struct fetch_place *p)
+{
+    return f->looks ? !p->passed : !p->cut;
+}
+
 int
 eas_items_finish(struct fetch_call *f, struct err *e)
 {
@@ -324,7 +419,7 @@ eas_items_finish(struct fetch_call *f, struct err *e)
         rc = eas_status_err(e, EAS_CMD_ITEMOPERATIONS, (int)status);
     /* Each item is told once: what the server forgot was not found. */
     for (size_t i = 0; i < f->n && !rc; i++)
-        if (!f->items[i].told)
+        if (!f->items[i].told && is_forgotten(f, &f->items[i]))
             tell(r, i, status == 1 ? 6 : (int)status, SLICE_NONE, false);
     eas_items_forget(f);
     return rc;

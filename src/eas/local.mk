@@ -25,6 +25,7 @@ libsp_eas_a_SOURCES = \
 	src/eas/sync.c src/eas/sync_private.h \
 	src/eas/sync_read.c \
 	src/eas/validate.c \
+	src/eas/withhold.c \
 	src/eas/wipe.c
 
 check_PROGRAMS += tests/unit/test_eas_connect

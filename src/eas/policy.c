@@ -20,7 +20,6 @@ enum rule {
     IF_ZERO,    /* fine as 0, empty or absent */
     IF_ONE,     /* fine as 1 or empty */
     IF_NONE,    /* a limit: fine when empty or 0 */
-    IF_MINUS,   /* a limit: fine when empty or -1 */
     PASSWORD,   /* counts only while a device password is asked for */
     TWO_OR_ONE, /* not 0 */
 };
@@ -48,17 +47,17 @@ static const struct {
     PASS(PROVISION_DEVICE_PASSWORD_HISTORY),
 #undef PASS
     {PROVISION_DOCUMENT_BROWSE_ENABLED, FULFILLED, NOT_MAIL, NULL},
-    {PROVISION_ATTACHMENTS_ENABLED, IF_ONE, "all are let in",
-     "withholding attachments is not built yet"},
-    {PROVISION_MAX_ATTACHMENT_SIZE, IF_NONE, "no limit",
-     "withholding attachments is not built yet"},
+    {PROVISION_ATTACHMENTS_ENABLED, FULFILLED,
+     "0: mail comes without its attachments", NULL},
+    {PROVISION_MAX_ATTACHMENT_SIZE, FULFILLED,
+     "larger ones are withheld", NULL},
     {PROVISION_MAX_CALENDAR_AGE_FILTER, FULFILLED, NOT_MAIL, NULL},
     {PROVISION_MAX_EMAIL_AGE_FILTER, FULFILLED, "by what is synchronised",
      NULL},
-    {PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE, IF_MINUS, "no limit",
-     "cutting mail is not built yet"},
-    {PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE, IF_MINUS, "no limit",
-     "cutting mail is not built yet"},
+    {PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE, FULFILLED,
+     "longer text is cut by the server", NULL},
+    {PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE, FULFILLED,
+     "longer text is cut by the server", NULL},
     {PROVISION_REQUIRE_DEVICE_ENCRYPTION, IF_ZERO, "not asked for",
      "encrypting the whole store is not built yet"},
     {PROVISION_REQUIRE_STORAGE_CARD_ENCRYPTION, IF_ZERO, "not asked for",
@@ -134,8 +133,6 @@ is_fulfilled(enum rule rule, struct slice v, bool password)
         return !v.n || slice_is(v, "0");
     case IF_ONE:
         return !v.n || slice_is(v, "1");
-    case IF_MINUS:
-        return !v.n || slice_is(v, "-1");
     case TWO_OR_ONE:
         return !v.n || slice_is(v, "1") || slice_is(v, "2");
     case PASSWORD:
@@ -196,6 +193,28 @@ entry_add(struct eas_policy *p, const struct wbxml_node *n, bool password)
         .how = how};
 }
 
+/* A size in KB; what is absent, empty or below 0 is no limit. */
+static int64_t
+size_limit(const struct wbxml_node *doc, unsigned tag)
+{
+    long v = wbxml_number(doc, -1, tag, 0);
+
+    return v >= 0 ? v : -1;
+}
+
+static void
+parse_limits(const struct wbxml_node *doc, struct eas_policy *out)
+{
+    long size = wbxml_number(doc, 0, PROVISION_MAX_ATTACHMENT_SIZE, 0);
+
+    out->no_attachments =
+        wbxml_number(doc, 1, PROVISION_ATTACHMENTS_ENABLED, 0) == 0;
+    out->max_attachment = size > 0 ? (uint64_t)size : 0;
+    out->max_text = size_limit(doc, PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE);
+    out->max_html =
+        size_limit(doc, PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE);
+}
+
 void
 eas_policy_parse(const struct wbxml_node *doc, struct eas_policy *out)
 {
@@ -221,6 +240,7 @@ eas_policy_parse(const struct wbxml_node *doc, struct eas_policy *out)
         wbxml_number(doc, 1, PROVISION_ALLOW_SMIME_SOFT_CERTS, 0) != 0;
     age = wbxml_number(doc, 0, PROVISION_MAX_EMAIL_AGE_FILTER, 0);
     out->max_age_filter = age >= 0 && age <= 5 ? (int)age : 0;
+    parse_limits(doc, out);
 }
 
 void

@@ -24,6 +24,10 @@ struct eas_policy {
     int negotiation;          /* 0-2; -1 absent */
     bool soft_certs;          /* software keys may sign (default yes) */
     int max_age_filter;       /* FilterType, 0 all */
+    /* What may be fetched of a mail that is not S/MIME. */
+    bool no_attachments;
+    uint64_t max_attachment;    /* bytes; 0 no limit */
+    int64_t max_text, max_html; /* KB of its text; -1 no limit */
 };
 
 void eas_policy_clear(struct eas_policy *);

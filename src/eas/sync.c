@@ -131,19 +131,6 @@ sync_build(struct eas_call *c, struct err *e)
 
 /* ---- the answer */
 
-/* A piece has been read, well or not: its items are complete. */
-static int
-sync_pause(struct sync_call *s, int rc, struct err *e)
-{
-    struct err late;
-
-    if (s->on_pause && s->on_pause(s->item_arg, &late) && rc == 0) {
-        *e = late;
-        rc = -1;
-    }
-    return rc;
-}
-
 static int
 sync_answer(struct eas_call *c, struct slice body, struct err *e)
 {
@@ -158,7 +145,7 @@ sync_answer(struct eas_call *c, struct slice body, struct err *e)
         s->out->empty = true;
         return 0;
     }
-    if (sync_pause(s, eas_sync_read(s, body, e), e)) {
+    if (eas_sync_read(s, body, e)) {
         eas_sync_answer_clear(s->out);
         return -1;
     }
@@ -172,7 +159,7 @@ sync_stream(struct eas_call *c, struct slice piece, struct err *e)
 
     if (!s->reader)
         eas_sync_answer_clear(s->out);
-    return sync_pause(s, eas_sync_feed(s, piece, e), e);
+    return eas_sync_feed(s, piece, e);
 }
 
 static int
@@ -180,7 +167,7 @@ sync_stream_end(struct eas_call *c, struct err *e)
 {
     struct sync_call *s = (struct sync_call *)c;
 
-    if (sync_pause(s, eas_sync_finish(s, e), e)) {
+    if (eas_sync_finish(s, e)) {
         eas_sync_answer_clear(s->out);
         return -1;
     }
@@ -238,7 +225,6 @@ eas_sync(struct eas *eas, const struct eas_sync_ask *ask,
         s->window = 512;
     s->filter = ask->filter;
     s->on_item = ask->on_item;
-    s->on_pause = ask->on_pause;
     s->item_arg = ask->item_arg;
     s->changes = xcalloc(ask->nchanges ? ask->nchanges : 1, sizeof *s->changes);
     for (size_t i = 0; i < ask->nchanges; i++)

@@ -19,7 +19,6 @@ struct sync_call {
     struct eas_change *changes;
     size_t nchanges;
     int (*on_item)(void *arg, const struct eas_item *, struct err *e);
-    int (*on_pause)(void *arg, struct err *e);
     void *item_arg;
     struct eas_sync_answer *out;
     struct sync_reader *reader; /* an answer under way */

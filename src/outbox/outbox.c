@@ -219,6 +219,7 @@ void
 outbox_pump(struct outbox *ob)
 {
     int64_t now = now_unix(), next = INT64_MAX;
+    int64_t wait_max = ob->settings->queue_retry_max;
     struct list *node, *after;
 
     if (!ob->started)
@@ -230,6 +231,9 @@ outbox_pump(struct outbox *ob)
 
         if (!entry_may_run(en))
             continue;
+        /* The clock was set back. */
+        if (en->next_try > now + wait_max)
+            en->next_try = now + wait_max;
         if (en->next_try <= now && ob->running < RUNNING_MAX)
             outbox_entry_run(en);
         else if (en->next_try < next)

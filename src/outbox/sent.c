@@ -248,6 +248,7 @@ body_get(struct look *l)
         .items = &l->place,
         .n = 1,
         .max_body = OUTBOX_MAX,
+        .unlimited = true, /* what left here is only looked for */
         .on_body = on_body,
         .body_arg = l,
     };

@@ -93,6 +93,18 @@ attachments_write(struct call *c, const struct message *m,
         wbxml_write_end(&c->w);
 }
 
+bool
+attachments_over(const struct mime_message *m, uint64_t most)
+{
+    const struct mime_part *p = NULL;
+    unsigned number = 0;
+
+    while ((p = next_file(m, p, &number)))
+        if (mime_part_body(m, p).n > most)
+            return true;
+    return false;
+}
+
 static int
 part_read(const struct mime_message *mime, unsigned wanted, struct call *c,
           struct buf *out, const char **type_out)

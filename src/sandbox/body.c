@@ -13,6 +13,7 @@
 #include "mime/message.h"
 #include "sandbox/body.h"
 #include "sandbox/call.h"
+#include "sandbox/policy.h"
 
 #define FILE_MAX ((size_t)200 << 20)
 
@@ -258,6 +259,37 @@ spoil(struct call *c, const struct message *m, struct buf *raw)
     *raw = made;
 }
 
+/* The text is cut as the policy says, also for who asks for more. A client that
+ * has acknowledged the policy must not ask for a MIME which brings what the
+ * policy keeps out. */
+static void
+limit(struct call *c, const struct message *m, const struct mime_message *mime,
+      struct body_pref *b)
+{
+    struct policy_limits l;
+    struct buf text = BUF_INIT(FILE_MAX);
+    long most;
+
+    if (!policy_limits(c, &l))
+        return;
+    most = (b->type == 4 ? m->listing->native : b->type) == 2 ? l.html : l.text;
+    if (b->type != 4) {
+        if (most >= 0 && (b->truncation < 0 || b->truncation > most))
+            b->truncation = most;
+        return;
+    }
+    if (!mime || strcasestr(m->listing->message_class, ".SMIME"))
+        return;
+    if (l.no_files && attachments_over(mime, 0))
+        call_note_breach(c, "fetches attachments against the policy");
+    if (l.max_file > 0 && attachments_over(mime, (uint64_t)l.max_file))
+        call_note_breach(c, "fetches a large attachment against the policy");
+    body_text(mime, m->listing->native == 2 ? 2 : 1, &text);
+    if (most >= 0 && text.len > (size_t)most)
+        call_note_breach(c, "fetches a long text against the policy");
+    buf_clear(&text);
+}
+
 void
 body_write(struct call *c, const struct message *m, const struct prefs *p,
            bool parts_allowed)
@@ -265,6 +297,7 @@ body_write(struct call *c, const struct message *m, const struct prefs *p,
     struct body_pref b = choose(m, p);
     struct buf raw = BUF_INIT(FILE_MAX), text = BUF_INIT(FILE_MAX);
     struct mime_message *mime = NULL;
+    struct policy_limits limits;
     struct err e;
 
     if (is_listing(&b) || (!parts_allowed && is_withheld(c, m))) {
@@ -276,8 +309,9 @@ body_write(struct call *c, const struct message *m, const struct prefs *p,
         return;
     }
     spoil(c, m, &raw);
-    if (b.type != 4 || b.preview > 0)
+    if (b.type != 4 || b.preview > 0 || policy_limits(c, &limits))
         mime_message_parse(buf_slice(&raw), NULL, &mime, &e);
+    limit(c, m, mime, &b);
     if (b.type != 4)
         body_text(mime, b.type, &text);
     write_body(c, b.type == 4 ? buf_slice(&raw) : buf_slice(&text), &b, mime,

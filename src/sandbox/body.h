@@ -5,6 +5,7 @@
 #define SEALPOST_SANDBOX_BODY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -24,6 +25,8 @@ bool body_is_attachment(const struct mime_part *);
 /* base:Attachments, if there are any. */
 void attachments_write(struct call *, const struct message *,
                        const struct mime_message *);
+/* Is there any over this many bytes? */
+bool attachments_over(const struct mime_message *, uint64_t most);
 /* The part that a FileReference names, decoded into out; type_out gets its
  * content type (call's arena). 0, or the status of ItemOperations. */
 int attachment_read(struct call *, const char *reference, struct buf *out,

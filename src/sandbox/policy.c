@@ -81,6 +81,31 @@ policy_parse(struct arena *a, const char *text)
                               PROVISION_DATA, PROVISION_EAS_PROVISION_DOC, 0);
 }
 
+static long
+kilobytes(const struct wbxml_node *doc, unsigned tag)
+{
+    long v = wbxml_number(doc, -1, tag, 0);
+
+    return v < 0 ? -1 : v * 1024;
+}
+
+bool
+policy_limits(struct call *c, struct policy_limits *out)
+{
+    char *text = policy_read(c);
+    const struct wbxml_node *doc = text ? policy_parse(c->arena, text) : NULL;
+
+    free(text);
+    if (!doc)
+        return false;
+    out->no_files = !wbxml_number(doc, 1, PROVISION_ATTACHMENTS_ENABLED, 0);
+    out->max_file = wbxml_number(doc, 0, PROVISION_MAX_ATTACHMENT_SIZE, 0);
+    out->text = kilobytes(doc, PROVISION_MAX_EMAIL_BODY_TRUNCATION_SIZE);
+    out->html = kilobytes(doc, PROVISION_MAX_EMAIL_HTML_BODY_TRUNCATION_SIZE);
+    return out->no_files || out->max_file > 0 || out->text >= 0 ||
+           out->html >= 0;
+}
+
 /* MS-ASPROV 3.1.5.1, MS-ASCMD 2.2.2. */
 int
 policy_judge(struct call *c)

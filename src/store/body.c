@@ -507,7 +507,8 @@ store_body_failed(struct store *s, int64_t message, int *tries_out,
     if (db_run(s->db, e,
                "UPDATE message SET body_tries = body_tries + 1, body_after ="
                " ?1 + CASE body_state WHEN 2 THEN 86400 ELSE ?2 END"
-               " WHERE id = ?3 AND body_after <= ?1",
+               " WHERE id = ?3 AND (body_after <= ?1 OR"
+               " body_after > ?1 + 90000)",
                "iii", now_unix(), (int64_t)STORE_BODY_PAUSE, message) ||
         db_int(s->db, e, &n, "SELECT body_tries FROM message WHERE id = ?",
                "i", message) < 0) {

@@ -44,10 +44,15 @@ int
 db_open(const char *path, struct db **out, struct err *e)
 {
     struct db *db = xcalloc(1, sizeof *db);
-    int rc = sqlite3_open_v2(path, &db->handle,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                 SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                             NULL);
+    int rc;
+
+    /* Nobody asks for the counters, and they take a lock at each malloc.
+     * Refused after the first time, which is as good. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    rc = sqlite3_open_v2(path, &db->handle,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                             SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                         NULL);
 
     if (rc != SQLITE_OK) {
         db_err(db, e, path);
@@ -119,9 +124,11 @@ db_prepare(struct db *db, const char *sql, struct err *e)
     return db->cache[at].stmt;
 }
 
+/* `keep`: whether texts and bytes stay where they are until the statement is
+ * done (SQLITE_STATIC), or must be copied. */
 static sqlite3_stmt *
-db_bind(struct db *db, struct err *e, const char *sql, const char *types,
-        va_list ap)
+db_bind(struct db *db, struct err *e, sqlite3_destructor_type keep,
+        const char *sql, const char *types, va_list ap)
 {
     sqlite3_stmt *s = db_prepare(db, sql, e);
 
@@ -138,12 +145,11 @@ db_bind(struct db *db, struct err *e, const char *sql, const char *types,
             break;
         case 's':
             t = va_arg(ap, const char *);
-            sqlite3_bind_text(s, i + 1, t, -1, SQLITE_TRANSIENT);
+            sqlite3_bind_text(s, i + 1, t, -1, keep);
             break;
         default:
             b = va_arg(ap, struct slice);
-            sqlite3_bind_blob64(s, i + 1, b.p ? b.p : "", b.n,
-                                SQLITE_TRANSIENT);
+            sqlite3_bind_blob64(s, i + 1, b.p ? b.p : "", b.n, keep);
             break;
         }
     }
@@ -157,7 +163,7 @@ db_query(struct db *db, struct err *e, const char *sql, const char *types, ...)
     sqlite3_stmt *s;
 
     va_start(ap, types);
-    s = db_bind(db, e, sql, types, ap);
+    s = db_bind(db, e, SQLITE_TRANSIENT, sql, types, ap);
     va_end(ap);
     return s;
 }
@@ -190,7 +196,7 @@ db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
     int rc;
 
     va_start(ap, types);
-    s = db_bind(db, e, sql, types, ap);
+    s = db_bind(db, e, SQLITE_STATIC, sql, types, ap);
     va_end(ap);
     if (!s)
         return -1;
@@ -211,7 +217,7 @@ db_int(struct db *db, struct err *e, int64_t *out, const char *sql,
     int rc;
 
     va_start(ap, types);
-    s = db_bind(db, e, sql, types, ap);
+    s = db_bind(db, e, SQLITE_STATIC, sql, types, ap);
     va_end(ap);
     if (!s)
         return -1;

@@ -200,6 +200,7 @@ folders_load(struct store *s)
 
     if (!s->folders_stale)
         return;
+    s->broken |= store_folder_late(s, NULL) != 0;
     store_folders_clear(s);
     q = db_query(s->db, NULL,
                  "SELECT id, server_id, parent_server, name, type, state,"
@@ -314,6 +315,29 @@ store_folder_save(struct store *s, const struct store_folder *f, struct err *e)
                   "iiisiiiii", (int64_t)f->state, (int64_t)f->uidnext,
                   (int64_t)f->modseq, f->key, f->listed, f->estimate,
                   (int64_t)f->subscribed, (int64_t)f->resets, f->id);
+}
+
+void
+store_folder_save_late(struct store *s, int64_t folder)
+{
+    if (s->folder_late && s->folder_late != folder)
+        s->broken |= store_folder_late(s, NULL) != 0;
+    s->folder_late = folder;
+}
+
+int
+store_folder_late(struct store *s, struct err *e)
+{
+    const struct store_folder *f;
+    int64_t id = s->folder_late;
+
+    s->folder_late = 0;
+    for (size_t i = 0; id && i < s->nfolders; i++) {
+        f = &s->folders[i];
+        if (f->id == id)
+            return store_folder_save(s, f, e);
+    }
+    return 0;
 }
 
 int

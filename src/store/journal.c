@@ -84,10 +84,11 @@ store_journal_next(struct store *s, int64_t collection, int64_t *after,
         " m.server_id"
         " FROM journal j CROSS JOIN message m ON m.id = j.message"
         " WHERE (j.field = 3, j.id) > (?3, ?4)"
-        " AND m.collection = ?1 AND m.server_id <> '' AND j.next_try <= ?2"
+        " AND m.collection = ?1 AND m.server_id <> ''"
+        " AND (j.next_try <= ?2 OR j.next_try > ?2 + ?5)"
         " ORDER BY j.field = 3, j.id LIMIT 1",
-        "iiii", collection, now_unix(), (int64_t)(*after >= PLACE_POS),
-        *after % PLACE_POS);
+        "iiiii", collection, now_unix(), (int64_t)(*after >= PLACE_POS),
+        *after % PLACE_POS, STORE_JOURNAL_WAIT_MAX);
     int rc = q ? db_step(s->db, q, e) : -1;
     unsigned flags;
     char *shared;
@@ -122,12 +123,14 @@ store_journal_collection(struct store *s, int64_t *collection, int64_t *wait,
 {
     sqlite3_stmt *q = db_query(
         s->db, e,
-        "SELECT m.collection, min(j.next_try) FROM journal j CROSS"
+        "SELECT m.collection, min(CASE WHEN j.next_try > ?2 + ?3 THEN 0"
+        " ELSE j.next_try END) FROM journal j CROSS"
         " JOIN message m ON m.id = j.message CROSS JOIN folder f ON"
-        " f.id = m.collection WHERE m.server_id <> '' AND f.state = ?"
+        " f.id = m.collection WHERE m.server_id <> '' AND f.state = ?1"
         " AND f.key <> '0'"
         " GROUP BY m.collection ORDER BY 2 LIMIT 1",
-        "i", (int64_t)STORE_FOLDER_READY);
+        "iii", (int64_t)STORE_FOLDER_READY, now_unix(),
+        STORE_JOURNAL_WAIT_MAX);
     int rc = q ? db_step(s->db, q, e) : -1;
     int64_t next;
 

@@ -55,8 +55,11 @@ int store_journal_done(struct store *, int64_t row, const char *new_id,
  * status. */
 int store_journal_refused(struct store *, int64_t row, const char *why,
                           struct err *e);
-/* Failed for now; again not before `next_try`. `sent` stays, for it may have
+/* Failed for now; again not before `next_try`, which is at most so many
+ * seconds away: what waits for longer was postponed before the clock was set
+ * back, and is due. `sent` stays, for it may have
  * been carried out all the same. */
+#define STORE_JOURNAL_WAIT_MAX ((int64_t)3600)
 int store_journal_later(struct store *, int64_t row, int64_t next_try,
                         struct err *e);
 /* The item of a PLACE row is not where the request said. Nothing happens when

@@ -13,6 +13,7 @@ libsp_store_a_SOURCES = \
 	src/store/queue.c src/store/queue.h \
 	src/store/reader.c src/store/record.c \
 	src/store/remote.c \
+	src/store/stage.c \
 	src/store/schema.c \
 	src/store/sent.c src/store/sent.h \
 	src/store/store.c src/store/store.h

@@ -281,13 +281,15 @@ store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
                       struct err *e)
 {
     static const char *const standins =
-        "SELECT id FROM message WHERE body_state = 2 AND body_after <= ?"
-        " AND server_id <> '' AND uid IS NOT NULL LIMIT ?";
+        "SELECT id FROM message WHERE body_state = 2 AND (body_after <= ?1"
+        " OR body_after > ?1 + 90000) AND server_id <> '' AND uid IS NOT NULL"
+        " LIMIT ?2";
     sqlite3_stmt *q = db_query(
         s->db, e,
-        "SELECT id FROM message WHERE body_state = 0 AND body_after <= ?"
-        " AND server_id <> '' AND uid IS NOT NULL"
-        " ORDER BY received DESC LIMIT ?",
+        /* What waits for more than a day: the clock was set back. */
+        "SELECT id FROM message WHERE body_state = 0 AND (body_after <= ?1"
+        " OR body_after > ?1 + 90000) AND server_id <> '' AND uid IS NOT NULL"
+        " ORDER BY received DESC LIMIT ?2",
         "ii", now_unix(), (int64_t)max);
     int rc;
 

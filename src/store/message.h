@@ -214,15 +214,17 @@ int store_folder_unconfirmed(struct store *, int64_t folder, size_t *n_out,
                              size_t *of_out, struct err *e);
 int store_folder_finish_relist(struct store *, int64_t folder, struct err *e);
 
-/* One answer's items on their way in (DESIGN walk b): staged in small commits
- * that nobody sees, read back in order, cleared with the booking. kind is
- * enum eas_item_kind's number; the store does not interpret it. */
+/* One answer's items on their way in (DESIGN walk b): kept in memory, above a
+ * megabyte on the disk, until the answer is complete; read back in order,
+ * cleared with the booking. One folder at a time: an item of another one
+ * throws away what is there. Nothing of it outlives the process. kind is enum
+ * eas_item_kind's number; the store does not interpret it. */
 int store_stage_add(struct store *, int64_t folder, int kind,
                     const struct store_item *, struct err *e);
-/* 1, 0 at the end, -1; *pos starts at 0. */
+/* 1, 0 at the end, -1; *pos starts at 0. Texts are borrowed from the stage
+ * until the next call. */
 int store_stage_next(struct store *, int64_t folder, int64_t *pos,
-                     struct arena *, int *kind_out, struct store_item *out,
-                     struct err *e);
+                     int *kind_out, struct store_item *out, struct err *e);
 int store_stage_clear(struct store *, int64_t folder, struct err *e);
 
 #endif

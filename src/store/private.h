@@ -31,6 +31,13 @@ struct store_tie {
     struct store *store; /* NULL: closed */
 };
 
+/* stage.c: the items of one answer, and those of it that are on the disk. */
+struct store_stage {
+    int64_t folder, chunk; /* 0: nothing; chunks before this one are rows */
+    int64_t loaded;        /* number of the one in `read`, plus one */
+    struct buf items, read;
+};
+
 struct store {
     char *dir;
     struct db *db;
@@ -47,6 +54,8 @@ struct store {
     struct store_folder *folders; /* in order */
     size_t nfolders;
     bool folders_stale;
+    int64_t folder_late; /* to be saved before the commit; 0: none */
+    struct store_stage stage;
 
     struct store_watcher *watchers;
     struct store_change *changes; /* of the open transaction */
@@ -113,6 +122,16 @@ int store_folder_touch(struct store *, int64_t folder, uint64_t modseq,
                        struct err *e);
 int store_folder_save(struct store *, const struct store_folder *,
                       struct err *e);
+
+/* As store_folder_save(), once before the commit: for what changes with every
+ * item. store_folder_late() does it. */
+void store_folder_save_late(struct store *, int64_t folder);
+int store_folder_late(struct store *, struct err *e);
+
+/* ---- stage.c ---- */
+
+void store_stage_init(struct store *);
+void store_stage_free(struct store *);
 
 /* ---- message.c ---- */
 

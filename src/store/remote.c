@@ -68,8 +68,9 @@ message_insert(struct store *s, int64_t folder, const struct store_item *it,
 {
     const struct store_folder *f = store_folder_get(s, folder);
     unsigned flags = item_flags(it);
-    char *words = store_keywords_normal(it->categories);
-    char *shared = store_keywords_part(words, false);
+    bool plain = !it->categories || !*it->categories; /* most are */
+    char *words = plain ? NULL : store_keywords_normal(it->categories);
+    char *shared = plain ? NULL : store_keywords_part(words, false);
     int rc;
 
     if (f && f->role == STORE_ROLE_DRAFTS)
@@ -82,12 +83,12 @@ message_insert(struct store *s, int64_t folder, const struct store_item *it,
                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11,"
                 " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
                 "iiisiiissssssiibsiis", folder,
-                (int64_t)store_modseq_next(s), (int64_t)flags, words,
+                (int64_t)store_modseq_next(s), (int64_t)flags, text(words),
                 item_date(it), it->received, now_unix(), it->server_id,
                 text(it->from), text(it->to), text(it->cc), text(it->subject),
                 text(it->message_class), (int64_t)it->estimated_size,
                 (int64_t)it->last_verb, it->thread, text(it->flag_detail),
-                (int64_t)it->read, (int64_t)it->flagged, shared);
+                (int64_t)it->read, (int64_t)it->flagged, text(shared));
     free(words);
     free(shared);
     if (rc)
@@ -182,10 +183,8 @@ message_list(struct store *s, int64_t folder, const struct store_item *it,
         return message_update(s, m.id, it, a, e);
     f->state = STORE_FOLDER_LISTING;
     f->listed++;
-    return message_insert(s, folder, it, &id, e) ||
-                   store_folder_save(s, f, e)
-               ? -1
-               : 0;
+    store_folder_save_late(s, folder);
+    return message_insert(s, folder, it, &id, e);
 }
 
 int
@@ -527,82 +526,4 @@ int
 store_folder_finish_relist(struct store *s, int64_t folder, struct err *e)
 {
     IN_TRANSACTION(s, e, finish_relist(s, folder, a, e));
-}
-
-/* ---- the stage ---- */
-
-int
-store_stage_add(struct store *s, int64_t folder, int kind,
-                const struct store_item *it, struct err *e)
-{
-    int64_t bits = it->read | it->flagged << 1 | it->draft << 2;
-
-    if (store_begin(s, e))
-        return -1;
-    if (db_run(s->db, e,
-               "INSERT INTO stage SELECT ?1, coalesce(max(seq), 0) + 1, ?2,"
-               " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-               " ?16 FROM stage WHERE folder = ?1",
-               "iiissssssiissiib", folder, (int64_t)kind,
-               (int64_t)it->has, it->server_id, it->from, it->to, it->cc,
-               it->subject, it->message_class, it->received, bits,
-               it->flag_detail, it->categories, (int64_t)it->estimated_size,
-               (int64_t)it->last_verb, it->thread)) {
-        store_rollback(s);
-        return -1;
-    }
-    return store_commit(s, e);
-}
-
-int
-store_stage_next(struct store *s, int64_t folder, int64_t *pos,
-                 struct arena *a, int *kind, struct store_item *it,
-                 struct err *e)
-{
-    sqlite3_stmt *q = db_query(
-        s->db, e,
-        "SELECT seq, kind, has, server_id, sfrom, sto, scc, subject, class,"
-        " received, bits, flag_detail, categories, size, verb, thread"
-        " FROM stage WHERE folder = ? AND seq > ? ORDER BY seq LIMIT 1",
-        "ii", folder, *pos);
-    int rc = q ? db_step(s->db, q, e) : -1;
-    int64_t bits;
-
-    if (rc != 1)
-        return rc;
-    *pos = sqlite3_column_int64(q, 0);
-    *kind = sqlite3_column_int(q, 1);
-    bits = sqlite3_column_int64(q, 10);
-    *it = (struct store_item){
-        .has = (unsigned)sqlite3_column_int64(q, 2),
-        .server_id = db_text(q, 3, a),
-        .from = db_text(q, 4, a),
-        .to = db_text(q, 5, a),
-        .cc = db_text(q, 6, a),
-        .subject = db_text(q, 7, a),
-        .message_class = db_text(q, 8, a),
-        .received = sqlite3_column_int64(q, 9),
-        .read = bits & 1,
-        .flagged = bits & 2,
-        .draft = bits & 4,
-        .flag_detail = db_text(q, 11, a),
-        .categories = db_text(q, 12, a),
-        .estimated_size = (uint64_t)sqlite3_column_int64(q, 13),
-        .last_verb = sqlite3_column_int(q, 14),
-        .thread = db_blob(q, 15, a),
-    };
-    db_done(q);
-    return 1;
-}
-
-int
-store_stage_clear(struct store *s, int64_t folder, struct err *e)
-{
-    if (store_begin(s, e))
-        return -1;
-    if (db_run(s->db, e, "DELETE FROM stage WHERE folder = ?", "i", folder)) {
-        store_rollback(s);
-        return -1;
-    }
-    return store_commit(s, e);
 }

@@ -49,7 +49,7 @@ static const char version_1[] =
     " server_keywords TEXT NOT NULL DEFAULT '') STRICT;"
     "CREATE UNIQUE INDEX message_place ON message(folder, uid)"
     " WHERE uid IS NOT NULL;"
-    "CREATE INDEX message_unnumbered ON message(folder, received, id)"
+    "CREATE INDEX message_unnumbered ON message(folder)"
     " WHERE uid IS NULL;"
     "CREATE UNIQUE INDEX message_server ON message(collection, server_id)"
     " WHERE server_id <> '';"
@@ -90,11 +90,7 @@ static const char version_1[] =
     "CREATE INDEX view_message_id ON view(message_id)"
     " WHERE message_id <> '';"
     "CREATE TABLE stage(folder INTEGER NOT NULL, seq INTEGER NOT NULL,"
-    " kind INTEGER NOT NULL, has INTEGER NOT NULL, server_id TEXT NOT NULL,"
-    " sfrom TEXT, sto TEXT, scc TEXT, subject TEXT, class TEXT,"
-    " received INTEGER NOT NULL, bits INTEGER NOT NULL, flag_detail TEXT,"
-    " categories TEXT, size INTEGER NOT NULL, verb INTEGER NOT NULL,"
-    " thread BLOB, PRIMARY KEY(folder, seq)) STRICT, WITHOUT ROWID;"
+    " items BLOB NOT NULL, PRIMARY KEY(folder, seq)) STRICT;"
     "CREATE TABLE submission(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " id TEXT NOT NULL UNIQUE, client_id TEXT NOT NULL,"
     " state INTEGER NOT NULL, sender TEXT NOT NULL,"
@@ -154,14 +150,16 @@ store_schema_open(struct db *db, struct err *e)
     if (db_int(db, e, &version, "PRAGMA user_version", "") < 0)
         return -1;
     if (version > STORE_SCHEMA)
-        return err_set(e, E_LIMIT,
+        return err_set(e, E_RETRY,
                        "the store has schema %lld, this version knows %d: it "
                        "was left untouched; a newer Sealpost is needed",
                        (long long)version, STORE_SCHEMA);
     if (db_exec(db,
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                 "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000",
+                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000;"
+                /* A checkpoint waits for the disk, on the loop: seldom. */
+                "PRAGMA wal_autocheckpoint = 4000",
                 e))
         return -1;
     return version < STORE_SCHEMA ? migrate(db, version, e) : 0;

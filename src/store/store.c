@@ -196,6 +196,7 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
         secret_copy(&s->key, c->data_key);
     list_init(&s->ties);
     list_init(&s->waiters);
+    store_stage_init(s);
     loop_task_init(&s->flush_soon, store_flush_now, s);
     loop_timer_init(&s->flush_retry, store_flush_now, s);
     if (store_files(s, e)) {
@@ -249,6 +250,7 @@ store_close(struct store **sp)
     loop_task_cancel(&s->flush_soon);
     loop_timer_clear(&s->flush_retry);
     store_folders_clear(s);
+    store_stage_free(s);
     db_close(&s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
@@ -301,6 +303,7 @@ transaction_undo(struct store *s)
 {
     db_exec(s->db, "ROLLBACK", NULL);
     s->nchanges = 0;
+    s->folder_late = 0;
     if (s->modseq_taken)
         s->modseq--;
     s->folders_stale = true;
@@ -359,7 +362,7 @@ store_commit(struct store *s, struct err *e)
     rc = s->loop ? 0 : files_sync(s, e);
     if (rc == 0 && fault_point("commit-before"))
         rc = err_set(e, E_RETRY, "commit: fault");
-    if (rc || modseq_save(s, e) || db_exec(s->db, "COMMIT", e)) {
+    if (rc || store_folder_late(s, e) || modseq_save(s, e) || db_exec(s->db, "COMMIT", e)) {
         store_full_hint(s, e);
         transaction_undo(s);
         return -1;

@@ -182,8 +182,7 @@ stage_apply(struct book *b, struct err *e)
         struct store_item it;
 
         arena_reset(b->arena);
-        rc = store_stage_next(b->store, b->folder, &pos, b->arena, &kind, &it,
-                              e);
+        rc = store_stage_next(b->store, b->folder, &pos, &kind, &it, e);
         if (rc <= 0)
             return rc;
         if (kind == EAS_ITEM_ADD || kind == EAS_ITEM_CHANGE)

@@ -29,7 +29,6 @@ struct pull {
     struct eas_sync_answer answer;
     char *key;           /* that was sent */
     bool onward;         /* to the next window */
-    bool staging;        /* a transaction of the piece being read is open */
 };
 
 static flow_step_fn pull_prime, pull_primed, pull_ask, pull_look,
@@ -192,22 +191,7 @@ pull_item(void *arg, const struct eas_item *it, struct err *e)
 {
     struct pull *p = arg;
 
-    /* One commit for all that a piece of the answer brings. */
-    if (!p->staging && store_begin(p->sync->store, e))
-        return -1;
-    p->staging = true;
     return sync_book_stage(p->sync->store, p->folder, it, e);
-}
-
-static int
-pull_pause(void *arg, struct err *e)
-{
-    struct pull *p = arg;
-
-    if (!p->staging)
-        return 0;
-    p->staging = false;
-    return store_commit(p->sync->store, e);
 }
 
 static enum flow_next
@@ -235,7 +219,6 @@ pull_ask(void *self)
     ask.window = WINDOW;
     ask.filter = p->sync->filter;
     ask.on_item = pull_item;
-    ask.on_pause = pull_pause;
     ask.item_arg = p;
     return flow_wait(&p->flow, eas_sync(p->sync->eas, &ask, &p->answer,
                                         flow_wake, &p->flow));

@@ -110,8 +110,7 @@ sent_choose(struct sent *l, struct err *e)
 
     l->n = 0;
     while (f && l->n < BATCH &&
-           (rc = store_stage_next(s, l->folder, &l->pos, l->arena, &kind, &it,
-                                  e)) == 1) {
+           (rc = store_stage_next(s, l->folder, &l->pos, &kind, &it, e)) == 1) {
         if (kind != EAS_ITEM_ADD ||
             (it.received > 0 && it.received < l->since - SLACK_S))
             continue;
@@ -124,7 +123,7 @@ sent_choose(struct sent *l, struct err *e)
         l->received[l->n] = it.received;
         l->places[l->n++] = (struct eas_place){
             .collection = arena_strdup(l->arena, f->server_id),
-            .server_id = it.server_id,
+            .server_id = arena_strdup(l->arena, it.server_id),
         };
     }
     return rc < 0 ? -1 : 0;

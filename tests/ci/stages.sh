@@ -59,7 +59,10 @@ distcheck() {
 export builddir=$work/gcc
 versions() {
     take_tap eas-14.0 tests/e2e/run --version 14.0 || return
-    take_tap eas-16.0 tests/e2e/run --version 16.0
+    take_tap eas-16.0 tests/e2e/run --version 16.0 || return
+    for v in 14.0 14.1 16.0; do
+        take_tap "policy-$v" tests/e2e/policy.py "$v" || return
+    done
 }
 large() { take_tap large env srcdir=. tests/sandbox/large.py; }
 crash() { take_tap crash tests/crash/run --stops 8; }

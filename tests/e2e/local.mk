@@ -1,5 +1,6 @@
 # End to end: the daemon against a server, asked as a mail program asks.
-E2E_TESTS = tests/e2e/bad_input.py tests/e2e/reload.py \
+E2E_TESTS = tests/e2e/bad_input.py tests/e2e/policy.py \
+	tests/e2e/reload.py \
 	tests/e2e/test_sandbox_14_1.py \
 	tests/e2e/test_sandbox_16_1.py
 TESTS += $(E2E_TESTS)

@@ -41,15 +41,22 @@ on_body(void *arg, size_t index, int status, struct slice mime, bool truncated)
 }
 
 static int
-read_answer(struct slice body, size_t piece, bool parts, struct told *t)
+read_answer(struct slice body, size_t piece, bool parts, bool looks,
+            struct told *t)
 {
     struct fetch_place items[ITEMS] = {
-        {(char *)(uintptr_t)"5", (char *)(uintptr_t)"5:1", false},
-        {(char *)(uintptr_t)"5", (char *)(uintptr_t)"5:2", false},
-        {(char *)(uintptr_t)"6", (char *)(uintptr_t)"5:2", false},
+        {.collection = (char *)(uintptr_t)"5",
+         .server_id = (char *)(uintptr_t)"5:1"},
+        {.collection = (char *)(uintptr_t)"5",
+         .server_id = (char *)(uintptr_t)"5:2"},
+        {.collection = (char *)(uintptr_t)"6",
+         .server_id = (char *)(uintptr_t)"5:2"},
     };
     struct fetch_call f = {.items = items, .n = ITEMS, .max_body = MAX_BODY,
-                           .on_body = on_body, .body_arg = t};
+                           .on_body = on_body, .body_arg = t,
+                           .looks = looks,
+                           .limits = {.any = looks, .max_file = 1000,
+                                      .text = 100, .html = 100}};
     struct err e;
     int rc = 0;
 
@@ -64,6 +71,10 @@ read_answer(struct slice body, size_t piece, bool parts, struct told *t)
     if (!rc && f.reader)
         rc = eas_items_finish(&f, &e);
     eas_items_forget(&f);
+    for (size_t i = 0; i < ITEMS; i++) {
+        t->times[i] += !rc && items[i].passed; /* its MIME would be next */
+        eas_look_clear(&items[i].look);
+    }
     return rc;
 }
 
@@ -72,15 +83,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct told a, b;
     struct slice body;
-    bool parts;
+    bool parts, looks;
     int rc;
 
     if (size < 2)
         return 0;
     parts = data[0] & 0x80;
+    looks = data[0] & 0x40;
     body = slice_make(data + 1, size - 1);
-    rc = read_answer(body, body.n, parts, &a);
-    MUST(read_answer(body, data[0] % 64u + 1, parts, &b) == rc);
+    rc = read_answer(body, body.n, parts, looks, &a);
+    MUST(read_answer(body, data[0] % 64u + 1, parts, looks, &b) == rc);
     if (!rc) {
         MUST(slice_eq(buf_slice(&a.log), buf_slice(&b.log)));
         for (size_t i = 0; i < ITEMS; i++)

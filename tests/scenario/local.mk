@@ -1,5 +1,5 @@
 # The scenarios of SPEC sections 5 to 7, end to end; a stage of CI runs them.
-SCENARIOS = tests/scenario/s1_listing.py tests/scenario/s2_reset.py \
+SCENARIOS = tests/scenario/r1_recovery.py tests/scenario/s1_listing.py tests/scenario/s2_reset.py \
 	tests/scenario/s3_moves.py tests/scenario/s4_copies.py \
 	tests/scenario/s5_sent.py tests/scenario/s6_flags.py
 EXTRA_DIST += $(SCENARIOS) tests/scenario/agree.py tests/scenario/run

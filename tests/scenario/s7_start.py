@@ -92,6 +92,8 @@ def step_newer_schema(s):
         lab.imap('alice')
     except ImapError as e:
         same(e.status, 'NO', 'LOGIN: %s' % e)
+        check(e.text.startswith('[UNAVAILABLE]') and 'schema %d' % (known + 1)
+              in e.text, 'LOGIN: %s', e.text)
         check('newer Sealpost' in e.text, 'LOGIN: %s', e.text)
     else:
         raise AssertionError('alice got in')
