@@ -1,7 +1,7 @@
 /*
  * APPEND. Exchange takes mail only by sending it, so what a client saves is
- * matched with what was submitted (Sent), kept here (Drafts), or refused with
- * the reason (SPEC section 6, the table).
+ * matched with what was submitted (Sent), kept here (Drafts, or anywhere with
+ * append = local), or refused with the reason (SPEC section 6, the table).
  */
 #include "imap/append.h"
 
@@ -17,20 +17,42 @@
 #include "store/folder.h"
 #include "store/message.h"
 #include "store/queue.h"
+#include "store/sent.h"
 #include "sync/sync.h"
 
 #define SUBMISSION_AGE ((int64_t)7 * 86400)
 #define LOOK_MS 250
 
 struct append {
-    int64_t folder, message;
+    int64_t folder, message, entry;
     const char *message_id;  /* "" when there is none */
+    const char *submission;  /* the one of that Message-ID */
     int64_t give_up;         /* now_ms() */
     struct loop_timer timer;
     struct op *wait;
 };
 
 /* ---- before the message comes ---- */
+
+static int
+no_append(struct err *e)
+{
+    return err_set(e, E_REMOTE,
+                   "Exchange takes no messages into a folder but by sending "
+                   "or moving them (append = reject)");
+}
+
+/* Then it may be one of them, which only its header tells. */
+static bool
+has_submissions(struct imap_client *c)
+{
+    struct arena *a = arena_new();
+    struct store_submission sub;
+    int rc = store_queue_next(imap_store(c), "", a, &sub, NULL);
+
+    arena_free(&a);
+    return rc == 1;
+}
 
 static int
 append_check(struct imap_client *c, const struct store_folder *f,
@@ -46,13 +68,9 @@ append_check(struct imap_client *c, const struct store_folder *f,
     if (f->role == STORE_ROLE_SENT)
         return 0;
     if (f->role != STORE_ROLE_DRAFTS)
-        return err_set(e, E_REMOTE,
-                       "Exchange takes no messages into a folder but by "
-                       "sending or moving them (append = reject)");
-    if (set->encrypt == SETTINGS_ALWAYS)
-        return err_set(e, E_REMOTE,
-                       "this account encrypts all its mail, and drafts that "
-                       "rest encrypted here are not built yet");
+        return set->append == SETTINGS_APPEND_LOCAL || has_submissions(c)
+                   ? 0
+                   : no_append(e);
     return 0;
 }
 
@@ -169,35 +187,18 @@ header_of(struct slice message)
     return slice_cut(message, 0, mime_header_length(message));
 }
 
-/* A draft that answers an encrypted mail quotes what was secret. */
-static bool
-answers_encrypted(struct imap_command *cmd, struct slice header)
-{
-    const char *reply = mime_header_value(header, "in-reply-to", cmd->arena);
-    struct store *s = imap_store(cmd->client);
-    struct store_message m;
-    struct store_view v;
-
-    return reply && *reply &&
-           store_message_by_message_id(s, reply, cmd->arena, &m, NULL) == 1 &&
-           store_view_get(s, m.id, cmd->arena, &v, NULL) == 1 && v.encrypted;
-}
-
+/* What is kept here may be meant to be sealed when it is sent, or quote what
+ * was secret: it rests under the data key, and nothing of it in the listing. */
 static int
-draft_write(struct imap_command *cmd, struct err *e)
+local_write(struct imap_command *cmd, bool draft, struct err *e)
 {
     const struct imap_append_args *a = cmd->args;
     struct append *ap = cmd->state;
     struct store *s = imap_store(cmd->client);
-    struct slice h = header_of(a->message);
     struct store_item item = {
         .server_id = "",
-        .from = mime_header_value(h, "from", cmd->arena),
-        .to = mime_header_value(h, "to", cmd->arena),
-        .cc = mime_header_value(h, "cc", cmd->arena),
-        .subject = mime_header_value(h, "subject", cmd->arena),
         .received = a->has_date ? a->date : now_unix(),
-        .draft = true,
+        .draft = draft,
         .estimated_size = a->message.n,
     };
     struct store_flag_edit edit = {
@@ -210,24 +211,19 @@ draft_write(struct imap_command *cmd, struct err *e)
     return store_message_add(s, ap->folder, &item, &ap->message, e) ||
            store_message_bind(s, ap->message, 0, "", e) ||
            store_message_edit_flags(s, ap->message, &edit, e) ||
-           store_body_write(s, ap->message, a->message, e);
+           store_body_seal(s, ap->message, a->message, e);
 }
 
 static enum flow_next
-draft_keep(struct imap_command *cmd)
+local_keep(struct imap_command *cmd, bool draft)
 {
-    const struct imap_append_args *a = cmd->args;
     struct store *s = imap_store(cmd->client);
     struct err e;
     int rc;
 
-    if (answers_encrypted(cmd, header_of(a->message)))
-        return flow_fail(&cmd->flow, E_REMOTE,
-                         "this draft answers an encrypted mail, and drafts "
-                         "that rest encrypted here are not built yet");
     if (store_begin(s, &e))
         return flow_fail_err(&cmd->flow, &e);
-    rc = draft_write(cmd, &e);
+    rc = local_write(cmd, draft, &e);
     if (rc)
         store_rollback(s);
     else
@@ -239,18 +235,54 @@ draft_keep(struct imap_command *cmd)
 static int
 find_submission(struct imap_command *cmd, const char *id, struct err *e)
 {
+    struct append *ap = cmd->state;
     struct store *s = imap_store(cmd->client);
     struct store_submission sub;
     const char *after = "";
     int rc;
 
     while ((rc = store_queue_next(s, after, cmd->arena, &sub, e)) == 1) {
-        if (strcmp(sub.message_id, id) == 0 &&
-            sub.created > now_unix() - SUBMISSION_AGE)
+        if (strcmp(sub.message_id, id) == 0 && !*sub.parent &&
+            sub.created > now_unix() - SUBMISSION_AGE) {
+            ap->submission = sub.id;
             return 1;
+        }
         after = sub.id;
     }
     return rc;
+}
+
+/* What was sent, saved in a folder of the client's choice: a copy of the
+ * entry in Sent. Anything else is kept here, or refused, as configured. */
+static enum flow_next
+elsewhere(struct imap_command *cmd, int found)
+{
+    const struct imap_append_args *a = cmd->args;
+    struct store_flag_edit edit = {.op = STORE_FLAGS_ADD,
+                                   .flags = a->flags.flags,
+                                   .keywords = a->flags.keywords};
+    struct append *ap = cmd->state;
+    struct store *s = imap_store(cmd->client);
+    struct store_message m;
+    uint32_t uid;
+    struct err e;
+
+    if (found && store_sent_entry(s, ap->submission, &ap->entry, &e) < 0)
+        return flow_fail_err(&cmd->flow, &e);
+    if (!ap->entry ||
+        store_message_get(s, ap->entry, cmd->arena, &m, NULL)) {
+        if (account_settings(cmd->client->account)->append ==
+            SETTINGS_APPEND_LOCAL)
+            return local_keep(cmd, false);
+        no_append(&e);
+        return flow_fail_err(&cmd->flow, &e);
+    }
+    if (store_message_copy(s, m.id, ap->folder, &uid, &e) ||
+        store_message_by_uid(s, ap->folder, uid, cmd->arena, &m, &e) != 1 ||
+        store_message_edit_flags(s, m.id, &edit, &e))
+        return flow_fail_err(&cmd->flow, &e);
+    ap->message = m.id;
+    return FLOW_NEXT;
 }
 
 static enum flow_next
@@ -267,9 +299,15 @@ append_begin(void *self)
     if (!f)
         return flow_fail(&cmd->flow, E_MISSING, "the mailbox was deleted");
     if (f->role == STORE_ROLE_DRAFTS)
-        return draft_keep(cmd);
+        return local_keep(cmd, true);
     ap->message_id = mime_header_value(header_of(a->message), "message-id",
                                        cmd->arena);
+    if (f->role != STORE_ROLE_SENT) {
+        rc = ap->message_id && *ap->message_id
+                 ? find_submission(cmd, ap->message_id, &e)
+                 : 0;
+        return rc < 0 ? flow_fail_err(&cmd->flow, &e) : elsewhere(cmd, rc);
+    }
     if (!ap->message_id || !*ap->message_id)
         return flow_fail(&cmd->flow, E_REMOTE,
                          "without a Message-ID nobody knows whether this was "
@@ -277,6 +315,9 @@ append_begin(void *self)
     rc = find_submission(cmd, ap->message_id, &e);
     if (rc < 0)
         return flow_fail_err(&cmd->flow, &e);
+    if (rc == 0 && account_settings(cmd->client->account)->append ==
+                       SETTINGS_APPEND_LOCAL)
+        return local_keep(cmd, false);
     if (rc == 0)
         return flow_fail(&cmd->flow, E_REMOTE,
                          "no message of this Message-ID was sent through "
@@ -309,8 +350,14 @@ append_look(void *self)
 
     if (ap->message)
         return FLOW_NEXT; /* a draft */
-    rc = store_message_by_message_id_in(s, ap->folder, ap->message_id,
-                                        cmd->arena, &m, &e);
+    rc = store_sent_entry(s, ap->submission, &ap->entry, &e);
+    if (rc >= 0 && ap->entry &&
+        store_message_get(s, ap->entry, cmd->arena, &m, NULL) == 0 &&
+        m.folder == ap->folder)
+        rc = 1;
+    else if (rc >= 0)
+        rc = store_message_by_message_id_in(s, ap->folder, ap->message_id,
+                                            cmd->arena, &m, &e);
     if (rc < 0)
         return flow_fail_err(&cmd->flow, &e);
     if (rc == 1) {

@@ -73,4 +73,8 @@ int mime_address_name(const struct mime_address *a, struct buf *out);
 int mime_address_check(struct slice spec, bool utf8, struct slice *local_out,
                        struct slice *domain_out, struct err *e);
 
+/* The addresses of To and Cc, in lower case, sorted, each once, "a@b c@d"; heap.
+ * (people.c) */
+char *mime_people(struct slice header);
+
 #endif

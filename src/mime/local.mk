@@ -9,6 +9,7 @@ libsp_mime_a_SOURCES = \
 	src/mime/imap.c src/mime/imap.h \
 	src/mime/message.c src/mime/message.h \
 	src/mime/part.c \
+	src/mime/people.c \
 	src/mime/private.h \
 	src/mime/section.c src/mime/section.h \
 	src/mime/seven.c \

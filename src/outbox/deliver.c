@@ -17,6 +17,7 @@
 #include "mime/address.h"
 #include "mime/header.h"
 #include "outbox/private.h"
+#include "store/sent.h"
 
 /* 118: this ClientId was sent before, and it is ours alone. */
 #define STATUS_SENT_BEFORE 118
@@ -48,13 +49,15 @@ struct deliver {
     int64_t looked;
 };
 
-static flow_step_fn deliver_row, deliver_open, deliver_source, deliver_load,
-    deliver_look, deliver_sure, deliver_book, deliver_flush, deliver_send, deliver_answer;
+static flow_step_fn deliver_row, deliver_open, deliver_prepare, deliver_source,
+    deliver_load, deliver_look, deliver_sure, deliver_book, deliver_flush,
+    deliver_send, deliver_answer;
 
 static flow_step_fn *const deliver_steps[] = {
     deliver_row,
-    deliver_open,   /* its file */
-    deliver_source, /* what does it answer or forward? */
+    deliver_open,    /* its file */
+    deliver_prepare, /* what Sent will show */
+    deliver_source,  /* what does it answer or forward? */
     deliver_load,
     deliver_look,  /* an earlier try may have arrived: what is in Sent? */
     deliver_sure,
@@ -81,8 +84,12 @@ state_set(struct deliver *d, enum store_queue_state state, int64_t next,
 static void
 book_failure(struct deliver *d, const struct err *err)
 {
+    struct err e;
+
     if (err->code == E_CANCELED)
         return; /* SENDING stays: it may be on its way */
+    if (d->stale && store_sent_drop(d->ob->store, d->id, &e))
+        log_warn("outbox", "id=%s %s", d->id, e.text);
     if (d->stale)
         state_set(d, *d->row.parent ? STORE_QUEUE_SEALED : STORE_QUEUE_NEW,
                   now_unix(), err->text);
@@ -195,6 +202,26 @@ deliver_open(void *self)
         head_read(d, &e))
         return flow_fail_err(&d->flow, &e);
     return FLOW_NEXT;
+}
+
+static enum flow_next
+deliver_prepare(void *self)
+{
+    struct deliver *d = self;
+    struct slice head = buf_slice(&d->head);
+    struct store_sent_print print = {0};
+    char *people;
+    struct op *op;
+
+    if (!d->row.save_in_sent)
+        return FLOW_NEXT;
+    people = mime_people(head);
+    print.people = people;
+    print.subject = mime_header_value(head, "subject", d->arena);
+    op = store_sent_prepare(d->ob->store, d->id, !*d->row.parent, head,
+                            d->body_at, &print, flow_wake, &d->flow);
+    free(people);
+    return flow_wait(&d->flow, op);
 }
 
 /* A copy for a hidden recipient is no second answer. */
@@ -416,7 +443,9 @@ sent_book(struct deliver *d)
         log_error("outbox", "id=%s could not be booked: %s", d->id, e.text);
         return -1;
     }
-    if (state_set(d, STORE_QUEUE_SENT, 0, "")) {
+    if (state_set(d, STORE_QUEUE_SENT, 0, "") ||
+        (d->row.save_in_sent &&
+         outbox_sent_enter(d->ob, d->id, buf_slice(&d->head), &e))) {
         store_rollback(d->ob->store);
         return -1;
     }

@@ -285,6 +285,10 @@ struct op *outbox_deliver(struct outbox *, const char *id, op_done_fn *done,
  * is claimed: the row becomes SENT. */
 struct op *outbox_sent_find(struct outbox *, const char *id, struct slice mime,
                             bool *found_out, op_done_fn *done, void *arg);
+/* The entry in Sent of one that was accepted; in a transaction of the
+ * caller. */
+int outbox_sent_enter(struct outbox *, const char *id, struct slice head,
+                      struct err *e);
 /* Tells the account's owner that it was given up: a local message in INBOX
  * (RFC 3464), and a line in the log. In a transaction of the caller. E_RETRY
  * when INBOX is not there yet. */

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "eas/eas.h"
 #include "mime/address.h"
 #include "mime/header.h"
@@ -20,6 +21,7 @@
 #include "store/body.h"
 #include "store/folder.h"
 #include "store/message.h"
+#include "store/sent.h"
 
 /* The clock that `saved` was taken by may have been set since. */
 #define SLACK_S 3600
@@ -36,6 +38,7 @@ struct look {
     bool *out, found;
     size_t claimed; /* copies that belong to others */
     size_t copies;  /* with our Message-ID and recipients */
+    int64_t entry;  /* the one that is ours */
     int64_t *ids;
     size_t n, at;
     bool loaded;
@@ -146,6 +149,7 @@ others_count(struct look *l, int64_t *since, struct err *e)
 {
     struct store_submission q;
     const char *after = "";
+    int64_t entry;
     int rc;
 
     *since = l->row.created;
@@ -158,7 +162,11 @@ others_count(struct look *l, int64_t *since, struct err *e)
             continue;
         if (q.created < *since)
             *since = q.created;
-        if (q.state == STORE_QUEUE_SENT)
+        if (q.state != STORE_QUEUE_SENT)
+            continue;
+        if (store_sent_entry(l->ob->store, q.id, &entry, e) < 0)
+            return -1;
+        if (!entry)
             l->claimed++;
     }
     return rc;
@@ -171,6 +179,12 @@ candidates_list(struct look *l, int64_t folder, int64_t since, struct err *e)
     struct arena *a;
     int rc = 0;
 
+    /* The Sync of Sent may have shown it, and then it is known. */
+    rc = store_sent_entry(l->ob->store, l->id, &l->entry, e);
+    if (rc)
+        l->found = rc > 0;
+    if (rc)
+        return rc < 0 ? -1 : 0;
     if (store_snapshot_load(l->ob->store, folder, &snap, e))
         return -1;
     a = arena_new();
@@ -183,7 +197,7 @@ candidates_list(struct look *l, int64_t folder, int64_t since, struct err *e)
             rc = -1;
         else if (m.saved < since - SLACK_S)
             break; /* UIDs are given in the order of arrival */
-        else
+        else if (!store_sent_is_entry(l->ob->store, m.id))
             l->ids[l->n++] = m.id;
         if (l->n > CANDIDATES_MAX)
             rc = err_set(e, E_RETRY, "too much is new in Sent to be looked "
@@ -341,13 +355,17 @@ candidate_judge(struct look *l)
 
     if (same_id(l, slice_cut(copy, 0, n))) {
         if (same_recipients(slice_cut(l->mime, 0, ours),
-                            slice_cut(copy, 0, n)))
+                            slice_cut(copy, 0, n))) {
             l->copies++;
+            l->entry = l->one.id;
+        }
         return;
     }
     if ((l->row.signed_ || l->row.encrypted) &&
-        same_body(slice_from(l->mime, ours), slice_from(copy, n)))
+        same_body(slice_from(l->mime, ours), slice_from(copy, n))) {
         l->found = true;
+        l->entry = l->one.id;
+    }
 }
 
 static enum flow_next
@@ -369,6 +387,48 @@ look_each(void *self)
     return flow_wait_again(&l->flow, body_get(l));
 }
 
+int
+outbox_sent_enter(struct outbox *ob, const char *id, struct slice head,
+                  struct err *e)
+{
+    struct arena *a = arena_new();
+    struct store_item item = {
+        .server_id = "",
+        .has = STORE_HAS_CONTENT | STORE_HAS_READ,
+        .from = mime_header_value(head, "from", a),
+        .to = mime_header_value(head, "to", a),
+        .cc = mime_header_value(head, "cc", a),
+        .subject = mime_header_value(head, "subject", a),
+        .received = now_unix(),
+        .read = true,
+    };
+    int rc = store_sent_enter(ob->store, id, &item, e);
+
+    arena_free(&a);
+    return rc;
+}
+
+/* The copy shows it; where the Sync did not see whose it is, that one does. */
+static int
+found_book(struct look *l, struct err *e)
+{
+    struct store *s = l->ob->store;
+    int64_t entry;
+    int bound, rc;
+
+    if (store_begin(s, e))
+        return -1;
+    bound = store_sent_entry(s, l->id, &entry, e);
+    rc = bound < 0 ||
+         store_queue_set(s, l->id, STORE_QUEUE_SENT, 0, "", e) ||
+         (!bound && l->entry && store_sent_claim(s, l->id, l->entry, e));
+    if (rc) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, e);
+}
+
 /* Claiming is counting the others' claims and booking ours in one step: two
  * that look at the same time must not take the same copy. */
 static enum flow_next
@@ -383,8 +443,7 @@ look_judge(void *self)
         return flow_fail_err(&l->flow, &e);
     if (l->copies > l->claimed)
         l->found = true;
-    if (l->found &&
-        store_queue_set(l->ob->store, l->id, STORE_QUEUE_SENT, 0, "", &e))
+    if (l->found && found_book(l, &e))
         return flow_fail_err(&l->flow, &e);
     log_debug("outbox", "id=%s copies in Sent: %zu of %zu messages, %zu "
                         "claimed by others", l->id, l->copies, l->n,

@@ -61,7 +61,7 @@ static const struct setting_word words_expunge[] = {
     {NULL, 0, false}};
 static const struct setting_word words_append[] = {
     {"reject", SETTINGS_APPEND_REJECT, false},
-    {"local", SETTINGS_APPEND_LOCAL, UNBUILT},
+    {"local", SETTINGS_APPEND_LOCAL, false},
     {NULL, 0, false}};
 static const struct setting_word words_from[] = {
     {"enforce", SETTINGS_FROM_ENFORCE, false},

@@ -226,9 +226,9 @@ body_forget(struct store *s, int64_t body)
     db_run(s->db, NULL, "DELETE FROM body WHERE id = ?", "i", body);
 }
 
-int
-store_body_write(struct store *s, int64_t message, struct slice raw,
-                 struct err *e)
+static int
+body_write(struct store *s, int64_t message, struct slice raw, bool sealed,
+           struct err *e)
 {
     unsigned char digest[32];
     int64_t body;
@@ -240,10 +240,38 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
     path = store_body_path(s, body);
     rc = body_file(path, raw, digest, e);
     free(path);
+    if (rc == 0 && sealed)
+        rc = db_run(s->db, e, "UPDATE body SET sealed = 1 WHERE id = ?", "i",
+                    body);
     if (rc == 0)
         rc = body_commit(s, message, body, digest, BODY_BORN, e);
     if (rc)
         body_forget(s, body);
+    return rc;
+}
+
+int
+store_body_write(struct store *s, int64_t message, struct slice raw,
+                 struct err *e)
+{
+    return body_write(s, message, raw, false, e);
+}
+
+int
+store_body_seal(struct store *s, int64_t message, struct slice raw,
+                struct err *e)
+{
+    struct buf sealed;
+    int rc;
+
+    if (raw.n > STORE_BODY_MAX)
+        return err_set(e, E_LIMIT, "a message of %zu bytes is over the bound",
+                       raw.n);
+    buf_init(&sealed, raw.n + raw.n / 1024 + 4096);
+    rc = store_cipher_seal(&s->key, raw, &sealed, e);
+    if (rc == 0)
+        rc = body_write(s, message, buf_slice(&sealed), true, e);
+    buf_clear(&sealed);
     return rc;
 }
 
@@ -402,11 +430,12 @@ body_lost(struct store *s, int64_t body, struct err *e)
 
 static int
 body_of(struct store *s, int64_t message, int64_t *body, uint64_t *size,
-        struct err *e)
+        bool *sealed, struct err *e)
 {
     sqlite3_stmt *q = db_query(s->db, e,
                                "SELECT CASE b.ready WHEN 1 THEN m.body ELSE"
-                               " 0 END, coalesce(b.size, 0) FROM"
+                               " 0 END, coalesce(b.size, 0),"
+                               " coalesce(b.sealed, 0) FROM"
                                " message m LEFT JOIN body b ON b.id = m.body"
                                " WHERE m.id = ?",
                                "i", message);
@@ -415,6 +444,7 @@ body_of(struct store *s, int64_t message, int64_t *body, uint64_t *size,
     if (rc == 1) {
         *body = sqlite3_column_int64(q, 0);
         *size = (uint64_t)sqlite3_column_int64(q, 1);
+        *sealed = sqlite3_column_int(q, 2);
         db_done(q);
     }
 
@@ -427,17 +457,33 @@ body_of(struct store *s, int64_t message, int64_t *body, uint64_t *size,
     return 0;
 }
 
+/* What was added to `out` is under the data key. */
+static int
+read_opened(struct store *s, struct buf *out, size_t before, struct err *e)
+{
+    struct buf plain = BUF_INIT(out->limit);
+    int rc = store_cipher_open(&s->key, slice_from(buf_slice(out), before),
+                               &plain, e);
+
+    buf_truncate(out, before);
+    if (rc == 0)
+        buf_add_slice(out, buf_slice(&plain));
+    buf_wipe(&plain);
+    return rc;
+}
+
 int
 store_body_read(struct store *s, int64_t message, struct buf *out,
                 struct err *e)
 {
     size_t before = out->len;
     uint64_t size;
+    bool sealed = false;
     int64_t body;
     char *path;
     int rc;
 
-    if (body_of(s, message, &body, &size, e))
+    if (body_of(s, message, &body, &size, &sealed, e))
         return -1;
     path = store_body_path(s, body);
     rc = file_read(path, out, e);
@@ -448,7 +494,7 @@ store_body_read(struct store *s, int64_t message, struct buf *out,
     }
     if (rc && e && e->code == E_MISSING)
         body_lost(s, body, e);
-    return rc;
+    return rc || !sealed ? rc : read_opened(s, out, before, e);
 }
 
 struct load_job {
@@ -456,6 +502,7 @@ struct load_job {
     struct store_tie tie;
     int64_t body;  /* 0: a sealed file of the queue */
     uint64_t size; /* of a body */
+    bool sealed;   /* this body, too, is under the data key */
     char *path;
     struct buf bytes, *out;
     struct secret key;
@@ -472,7 +519,8 @@ load_run(struct worker_job *job)
     if (j->body) {
         if (j->bytes.len != j->size)
             err_set(&job->err, E_MISSING, "another length");
-        return;
+        if (job->err.code || !j->sealed)
+            return;
     }
     buf_init(&plain, j->bytes.limit);
     if (store_cipher_open(&j->key, buf_slice(&j->bytes), &plain, &job->err) ==
@@ -542,14 +590,18 @@ store_body_load(struct store *s, int64_t message, struct buf *out,
 {
     struct load_job *j;
     uint64_t size;
+    bool sealed = false;
     int64_t body;
     struct err e;
 
-    if (body_of(s, message, &body, &size, &e))
+    if (body_of(s, message, &body, &size, &sealed, &e))
         return op_decided(&e, done, arg);
     j = xcalloc(1, sizeof *j);
     j->body = body;
     j->size = size;
+    j->sealed = sealed;
+    if (sealed)
+        secret_copy(&j->key, &s->key);
     return load_start(s, j, store_body_path(s, body), out, done, arg);
 }
 

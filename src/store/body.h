@@ -23,6 +23,10 @@ struct op *store_body_load(struct store *, int64_t message, struct buf *out,
 /* Blocking forms for offline tools and workers' tests. */
 int store_body_write(struct store *, int64_t message, struct slice raw,
                      struct err *e);
+/* The same under the data key: what may be meant to be sealed, and is not
+ * yet. E_LOCKED without one. What is recorded of it rests under the key, too. */
+int store_body_seal(struct store *, int64_t message, struct slice raw,
+                    struct err *e);
 int store_body_read(struct store *, int64_t message, struct buf *out,
                     struct err *e);
 /* The server refused this one. Counted once in STORE_BODY_PAUSE seconds, so

@@ -16,6 +16,7 @@ libsp_store_a_SOURCES = \
 	src/store/remote.c \
 	src/store/stage.c \
 	src/store/schema.c \
+	src/store/sent.c src/store/sent.h \
 	src/store/store.c src/store/store.h
 
 check_PROGRAMS += tests/unit/test_store

@@ -12,6 +12,7 @@
 #include "base/now.h"
 #include "loop/worker.h"
 #include "store/private.h"
+#include "store/sent.h"
 
 #define QUEUE_MAX ((size_t)128 << 20)
 
@@ -354,7 +355,8 @@ store_queue_remove(struct store *s, const char *id, struct err *e)
 {
     if (store_begin(s, e))
         return -1;
-    if (db_run(s->db, e, "DELETE FROM submission WHERE id = ?", "s", id)) {
+    if (store_sent_drop(s, id, e) ||
+        db_run(s->db, e, "DELETE FROM submission WHERE id = ?", "s", id)) {
         store_rollback(s);
         return -1;
     }

@@ -97,9 +97,16 @@ store_view_set(struct store *s, int64_t message, const struct store_view *v,
                struct err *e)
 {
     struct buf sealed = BUF_INIT(RECORD_MAX + STORE_CIPHER_OVER * 512);
-    bool hide = v->encrypted;
-    int rc;
+    int64_t sealed_body = 0;
+    bool hide;
+    int rc = db_int(s->db, e, &sealed_body,
+                    "SELECT b.sealed FROM message m JOIN body b ON"
+                    " b.id = m.body WHERE m.id = ?",
+                    "i", message);
 
+    if (rc < 0)
+        return -1;
+    hide = v->encrypted || sealed_body;
     if (hide && texts_seal(s, v, &sealed, e)) {
         buf_clear(&sealed);
         return -1;

@@ -565,7 +565,8 @@ store_folder_unconfirmed(struct store *s, int64_t folder, size_t *n_out,
     int64_t n = 0, of = 0;
 
     if (db_int(s->db, e, &n, "SELECT count(*) FROM message WHERE"
-                             " collection = ? AND confirmed = 0", "i",
+                             " collection = ? AND confirmed = 0"
+                             " AND born <> 1", "i",
                folder) < 0 ||
         db_int(s->db, e, &of, "SELECT count(*) FROM message WHERE"
                               " collection = ?", "i", folder) < 0)
@@ -584,7 +585,7 @@ finish_relist(struct store *s, int64_t folder, struct arena *a, struct err *e)
 
     while ((rc = db_int(s->db, e, &id,
                         "SELECT id FROM message WHERE collection = ? AND"
-                        " confirmed = 0 LIMIT 1",
+                        " confirmed = 0 AND born <> 1 LIMIT 1",
                         "i", folder)) == 1) {
         arena_reset(a);
         if (message_gone(s, id, a, e))

@@ -137,7 +137,8 @@ static int
 bodies_clean(struct store *s, struct err *e)
 {
     sqlite3_stmt *q =
-        db_query(s->db, e, "SELECT id FROM body WHERE ready = 0", "");
+        db_query(s->db, e, "SELECT id FROM body WHERE ready = 0 AND"
+                        " id NOT IN (SELECT body FROM submission)", "");
     int rc;
 
     if (!q)
@@ -149,7 +150,8 @@ bodies_clean(struct store *s, struct err *e)
         file_unlink_all(path);
         free(path);
     }
-    return rc || db_exec(s->db, "DELETE FROM body WHERE ready = 0", e) ? -1
+    return rc || db_exec(s->db, "DELETE FROM body WHERE ready = 0 AND id NOT IN"
+                                 " (SELECT body FROM submission)", e) ? -1
                                                                        : 0;
 }
 

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "store/journal.h"
+#include "store/sent.h"
 
 /* A folder whose relist confirms less than half is listed twice; below this
  * many messages a person may well have emptied it. */
@@ -106,6 +107,15 @@ item_new(struct book *b, const struct store_item *it, struct err *e)
     if (found < 0 ||
         (!found && store_message_match(b->store, b->folder, it, &n, &id, e)))
         return -1;
+    if (n != 1) {
+        int rc = store_sent_bind(b->store, b->folder, it, &id, e);
+
+        if (rc)
+            return rc < 0 || (b->state == STORE_FOLDER_RELISTING &&
+                              store_message_confirm(b->store, id, e))
+                       ? -1
+                       : 0;
+    }
     if (n != 1)
         return store_message_add(b->store, b->folder, it, &id, e);
     if (store_message_bind(b->store, id, b->folder, it->server_id, e) ||

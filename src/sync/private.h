@@ -110,6 +110,12 @@ struct op *sync_push(struct sync *, int64_t collection, op_done_fn *done,
 struct op *sync_bodies(struct sync *, size_t *n_out, op_done_fn *done,
                        void *arg);
 
+/* ---- sent.c ---- */
+
+/* Recognises what is staged of Sent as copies of what was submitted. */
+struct op *sync_sent_look(struct sync *, int64_t folder, op_done_fn *done,
+                          void *arg);
+
 /* ---- standin.c ---- */
 
 /* The MIME that is shown for a message which the server refuses. */

@@ -27,6 +27,7 @@
 #include "store/body.h"
 #include "store/folder.h"
 #include "store/message.h"
+#include "store/sent.h"
 #include "view/private.h"
 
 #define CACHE_DEFAULT ((size_t)32 << 20)
@@ -110,7 +111,7 @@ struct open_job {
     EVP_PKEY *keys[READERS_MAX];
     size_t nkeys;
     struct certs_anchors *anchors;
-    char *authserv_id, *top;
+    char *authserv_id, *top, *bcc;
     int64_t now;
     bool original;
     bool was_opened; /* `top` is of a view that could be opened */
@@ -160,6 +161,7 @@ job_free(struct open_job *j)
     free(j->in_reply_to);
     free(j->authserv_id);
     free(j->top);
+    free(j->bcc);
     free(j);
 }
 
@@ -218,6 +220,7 @@ job_run(struct worker_job *job)
     /* The text on top of an explanation does not fit the readable message. */
     if (j->was_opened || !j->report.encrypted || !j->report.decrypted)
         ask.top = slice_of(j->top);
+    ask.bcc = j->bcc;
     ask.undecryptable_original = j->original;
     buf_init(&j->shown, j->raw.len * 2 + j->report.shown.len + (1 << 20));
     buf_init(&j->top_out, 1 << 20);
@@ -434,6 +437,7 @@ open_run(void *self)
     struct views *vs = o->views;
     struct open_job *j = xcalloc(1, sizeof *j);
     const struct key *k = NULL;
+    const char *bcc;
 
     j->job.run = job_run;
     j->job.done = job_done;
@@ -451,6 +455,8 @@ open_run(void *self)
     j->anchors = certs_anchors_ref(certs_anchors(vs->certs));
     j->authserv_id = xstrdup(vs->authserv_id);
     j->top = o->recorded ? xstrdup(o->record.verdict) : NULL;
+    bcc = store_sent_bcc(vs->store, o->message, o->arena);
+    j->bcc = bcc ? xstrdup(bcc) : NULL;
     j->was_opened = o->recorded && o->record.opened;
     j->now = now_unix();
     j->original = vs->original;

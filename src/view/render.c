@@ -218,6 +218,25 @@ write_detail(const struct view_render_ask *a, struct buf *out)
     buf_clear(&f.text);
 }
 
+/* Of what was sent here: addresses that were checked, "a@b c@d". */
+static void
+write_bcc(const struct view_render_ask *a, struct buf *out)
+{
+    struct field f = {.text = BUF_INIT(1 << 20), .column = 4};
+    struct slice rest = slice_of(a->bcc), one;
+
+    if (!rest.n || mime_header_count(slice_cut(a->raw, 0,
+                                               mime_header_length(a->raw)),
+                                     "Bcc"))
+        return;
+    buf_adds(&f.text, "Bcc:");
+    while (slice_next(&rest, ' ', &one))
+        field_add(&f, "%.*s%s", (int)one.n, one.p, rest.n ? "," : "");
+    buf_add_slice(out, buf_slice(&f.text));
+    buf_adds(out, "\r\n");
+    buf_clear(&f.text);
+}
+
 /* ---- what cannot be opened ---- */
 
 static void
@@ -314,6 +333,7 @@ view_render(const struct view_render_ask *a, struct buf *out,
     } else {
         write_results(a, top_out);
         write_detail(a, top_out);
+        write_bcc(a, top_out);
     }
     if (buf_add_slice(out, buf_slice(top_out)))
         return err_set(e, E_LIMIT, "the message is too large to be shown");

@@ -83,6 +83,7 @@ struct view_render_ask {
     struct slice top;                  /* recorded fields: used word for word
                                           in place of new ones; empty: none */
     const char *harvest;               /* fingerprint, or NULL */
+    const char *bcc;                   /* who got it unseen, or NULL */
     bool undecryptable_original;       /* leave it as it came */
 };
 /* The readable message: fields that claim to be ours removed (RFC 8601

@@ -302,6 +302,76 @@ class Forgotten(Submission):
         super().act(lab)
 
 
+class Draft(Scenario):
+    """A draft is saved, and saved again; the first one is expunged. It stays
+    here, under the data key: nothing of it may lie on the disk in clear."""
+    name = 'draft'
+    count = 2
+    secrets = [b'the secret of the first draft', b'the secret of the second']
+    first, second = '<draft1@crash.test>', '<draft2@crash.test>'
+
+    def raw(self, ident, secret):
+        return ('From: alice@example.test\r\nTo: bob@example.test\r\n'
+                'Subject: Draft\r\nMessage-ID: %s\r\n\r\n%s\r\n'
+                % (ident, secret.decode())).encode()
+
+    def begin(self):
+        super().begin()
+        self.kept = set()
+        self.gone = self.returned = False
+
+    def save(self, lab, ident, secret):
+        """The UID; what was answered with OK is promised."""
+        c = lab.imap('alice', 'Drafts')
+        text, _ = c.append('Drafts', self.raw(ident, secret), ['\\Draft'])
+        self.kept.add(ident)
+        c.logout()
+        return int(text.split('APPENDUID')[1].split()[1].rstrip(']'))
+
+    def act(self, lab):
+        self.settle(lab)
+        self.note(lab, 'alice', 'Drafts')
+        uid = self.save(lab, self.first, self.secrets[0])
+        self.save(lab, self.second, self.secrets[1])
+        self.remove(lab, uid)
+        self.settle(lab)
+
+    def remove(self, lab, uid):
+        c = lab.imap('alice', 'Drafts')
+        c.store(uid, '+', ['\\Deleted'])
+        self.kept.discard(self.first)  # from here on either is right
+        c.command('UID EXPUNGE %d' % uid)
+        c.logout()
+        self.gone = True
+
+    def finish(self, lab):
+        self.settle(lab)
+        there = self.look(lab, 'alice', 'Drafts')
+        self.returned = self.gone and self.first in there.values()
+        if self.second not in there.values():
+            self.save(lab, self.second, self.secrets[1])
+        for uid, ident in there.items():
+            if ident == self.first:
+                self.remove(lab, uid)
+        self.settle(lab)
+
+    def judge(self, lab):
+        lost, doubled, detail = [], [], self.differences(lab)
+        got = list(self.look(lab, 'alice', 'Drafts').values())
+        for ident in self.kept:
+            if ident not in got:
+                lost.append('the draft %s' % ident)
+        for ident in (self.first, self.second):
+            if got.count(ident) > 1:
+                doubled.append('the draft %s' % ident)
+        if self.first in got or self.returned:
+            doubled.append('the draft that was expunged')
+        for folder in ('Drafts', 'Trash'):
+            if lab.server.items('alice', folder):
+                doubled.append('at the server, in ' + folder)
+        return lost, doubled, detail
+
+
 class Push(Scenario):
     """Mail that arrives while a client idles."""
     name = 'push'
@@ -417,4 +487,4 @@ class Folders(Scenario):
 
 
 SCENARIOS = {c.name: c for c in (FirstSync, Push, FlagChange, Move,
-                                 Submission, Forgotten, Folders)}
+                                 Submission, Forgotten, Draft, Folders)}
