@@ -39,6 +39,7 @@ struct look {
     size_t claimed; /* copies that belong to others */
     size_t copies;  /* with our Message-ID and recipients */
     int64_t entry;  /* the one that is ours */
+    int64_t sure;   /* has our body, which nobody else can have made */
     int64_t *ids;
     size_t n, at;
     bool loaded;
@@ -356,15 +357,14 @@ candidate_judge(struct look *l)
     if (same_id(l, slice_cut(copy, 0, n))) {
         if (same_recipients(slice_cut(l->mime, 0, ours),
                             slice_cut(copy, 0, n))) {
-            l->copies++;
-            l->entry = l->one.id;
+            l->ids[l->copies++] = l->one.id; /* never ahead of `at` */
         }
         return;
     }
     if ((l->row.signed_ || l->row.encrypted) &&
         same_body(slice_from(l->mime, ours), slice_from(copy, n))) {
         l->found = true;
-        l->entry = l->one.id;
+        l->sure = l->one.id;
     }
 }
 
@@ -429,6 +429,25 @@ found_book(struct look *l, struct err *e)
     return store_commit(s, e);
 }
 
+/* Without those that others have taken meanwhile. */
+static void
+copies_free(struct look *l)
+{
+    struct store *s = l->ob->store;
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->copies; i++)
+        if (!store_sent_is_entry(s, l->ids[i]))
+            l->ids[n++] = l->ids[i];
+    l->copies = n;
+    if (l->sure && store_sent_is_entry(s, l->sure))
+        l->found = false;
+    else if (l->sure)
+        l->entry = l->sure;
+    else if (n)
+        l->entry = l->ids[0];
+}
+
 /* Claiming is counting the others' claims and booking ours in one step: two
  * that look at the same time must not take the same copy. */
 static enum flow_next
@@ -441,6 +460,7 @@ look_judge(void *self)
     l->claimed = 0;
     if (others_count(l, &since, &e) < 0)
         return flow_fail_err(&l->flow, &e);
+    copies_free(l);
     if (l->copies > l->claimed)
         l->found = true;
     if (l->found && found_book(l, &e))
