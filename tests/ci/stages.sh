@@ -10,7 +10,7 @@ large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: C
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
 fulldisk   200  tests/crash/run            a full disk at commits and writes, the same end
 faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
-scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
+scenario   400  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
 clients    400  tests/interop/clients/run  curl, mbsync, mutt, msmtp, Python
 sogo       700  tests/e2e/suite.py         end to end against a real SOGo
@@ -76,7 +76,10 @@ faults() {
     take_tap faults tests/faults/run || return
     take_tap soak tests/soak/run --minutes 0.3
 }
-scenario() { take_tap scenario tests/scenario/run; }
+scenario() {
+    take_tap scenario tests/scenario/run || return
+    take_tap scenario-kill tests/scenario/run --kill 4 s2 s3 s4 s6
+}
 starts() { take_tap starts tests/scenario/s7_start.py --full; }
 clients() { take_tap clients tests/interop/clients/run; }
 sogo() { take_tap sogo ${root[@]+"${root[@]}"} tests/interop/sogo/run; }

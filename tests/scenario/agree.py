@@ -1,6 +1,7 @@
 """What the scenarios share: mails, and that view and server agree."""
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'e2e'))
@@ -74,9 +75,44 @@ def back(lab):
     lab.start()
 
 
+class StopLab(Lab):
+    """SCENARIO_STOP=commit-after:N or commit-before:N:fail: each start of the
+    daemon after the first is made with this fault (base/fault.h): it ends at
+    its N-th commit, or this commit fails as on a full disk. Then it is
+    started once more, for what the step wants to see."""
+    stopped = starts_made = 0
+
+    def start(self, env=None, wait=True, wrapper=()):
+        stop = os.environ.get('SCENARIO_STOP')
+        if not stop or not self.daemon:
+            return super().start(env, wait, wrapper)
+        log = os.path.join(self.dir, 'fired')
+        if os.path.exists(log):
+            os.unlink(log)
+        self.starts_made += 1
+        super().start(dict(env or {}, SEALPOST_FAULT=stop,
+                           SEALPOST_FAULT_LOG=log), False, wrapper)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end and self.daemon.alive() \
+                and not (stop.endswith(':fail') and os.path.exists(log)):
+            time.sleep(0.01)
+        fired = os.path.exists(log)
+        self.stopped += fired
+        # what has not failed by now would fail in a client's hands
+        if not stop.endswith(':fail') or not fired:
+            self.daemon.kill()
+            return super().start(env, wait, wrapper)
+        return wait and self.wait_up()
+
+
+def stopping():
+    """More requests than usual are no fault of a step then."""
+    return bool(os.environ.get('SCENARIO_STOP'))
+
+
 def run(title, steps, mails=12, settings=''):
     tap = Tap(title)
-    with Lab(title.split()[0].lower(), 'sandbox', settings) as lab:
+    with StopLab(title.split()[0].lower(), 'sandbox', settings) as lab:
         lab.server.add_user('alice')
         lab.server.start()
         for n in range(mails):
@@ -86,4 +122,7 @@ def run(title, steps, mails=12, settings=''):
         lab.wait_for(lambda: lab.is_settled('alice'), 30, 'the first sync')
         tap.run(steps, lab)
         lab.failed |= tap.failed > 0
+        if stopping():
+            print('# %d of %d starts were stopped at %s' % (
+                lab.stopped, lab.starts_made, os.environ['SCENARIO_STOP']))
     return tap.end()

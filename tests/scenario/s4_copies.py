@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Scenario 4: copies of one message share one item of the server. COPY,
 \\Deleted and EXPUNGE are a move, offline, with kill -9, with lost answers."""
+import os
 import re
 import sys
 
@@ -143,8 +144,64 @@ def step_source_deleted_before_the_takeover(lab):
     return 'what was copied is kept'
 
 
+def step_two_copies(lab):
+    """Both expunged before the original: the original keeps the item; then it
+    goes to the trash, once."""
+    uid = view(lab)[6][0]
+    c = lab.imap('alice', 'INBOX')
+    one, two = copy(c, uid, 'Kept'), copy(c, uid, 'Kept')
+    check(two > one, 'the second copy is %d, the first %d', two, one)
+    c.select('Kept')
+    for u in (one, two):
+        expunge(c, u)
+    got = agree(lab)
+    same(got['INBOX'][6][0], uid, 'the original')
+    check(6 not in view(lab, 'Kept'), 'a copy is left')
+    c.select('INBOX')
+    expunge(c, uid)
+    c.logout()
+    got = agree(lab, ('INBOX', 'Trash'))
+    check(6 in got['Trash'] and 6 not in got['INBOX'], 'not in the trash')
+    return 'only the last EXPUNGE moves'
+
+
+def step_original_moved_elsewhere(lab):
+    """Another device moves the original: the copy is not touched."""
+    uid = view(lab)[7][0]
+    c = lab.imap('alice', 'INBOX')
+    there = copy(c, uid, 'Kept')
+    lab.server.move('alice', item(lab, 7), 'INBOX', 'Trash')
+    lab.wait_for(lambda: 7 in view(lab, 'Trash'), 40, 'the move')
+    c.logout()
+    got = agree(lab, ('INBOX', 'Trash'))
+    check(7 not in got['INBOX'], 'the original is still shown')
+    check(b'text of message 7' in body(lab, 'Kept', there), 'the bytes')
+    return 'the copy has its bytes'
+
+
+def step_takeover_refused(lab):
+    """The server refuses the move for good: what was copied is kept, and the
+    item stays where it was."""
+    uid = view(lab)[8][0]
+    lab.server.mischief('inline:121', 'MoveItems', times=0)
+    c = lab.imap('alice', 'INBOX')
+    there = copy(c, uid, 'Kept')
+    expunge(c, uid)
+    c.logout()
+    lab.wait_for(lambda: lab.is_settled('alice'), 60, 'the refusal')
+    lab.server.mischief_clear()
+    check(b'text of message 8' in body(lab, 'Kept', there), 'the bytes')
+    check(8 in server(lab), 'the server has it no more')
+    check(8 not in server(lab, 'Kept'), 'it was moved')
+    got = agree(lab)
+    check(8 in got['INBOX'], 'it is not shown where it is')
+    return 'both are shown'
+
+
 if __name__ == '__main__':
+    os.environ['SEALPOST_FAULT_HURRY'] = '60'  # for the tries of a refusal
     sys.exit(run('S4 copies', [
         step_copy_then_delete_offline, step_answer_of_the_takeover_lost,
         step_same_folder_and_copy_of_a_copy, step_original_deleted_elsewhere,
-        step_source_deleted_before_the_takeover]))
+        step_source_deleted_before_the_takeover, step_two_copies,
+        step_original_moved_elsewhere, step_takeover_refused]))
