@@ -14,6 +14,7 @@ struct model_item {
     int64_t received;
     bool read, flagged, gone;
     bool poison;   /* a Sync that changes it is refused as a whole */
+    bool edited;   /* it has other content: a change tells the whole item */
     bool withheld; /* listed, but never handed out */
     bool done_lost; /* changed by a request whose answer was lost */
     int added, changed, removed; /* clock of the model */
