@@ -63,6 +63,12 @@ check_one(const struct settings_account *a, const char **setting,
         return err_set(e, E_INPUT, "queue_retry_max = %us is below "
                        "queue_retry_min = %us", a->queue_retry_max,
                        a->queue_retry_min);
+    /* What has left the window cannot be fetched any more, and stays shown:
+     * it would have to be fetched once more in time. */
+    *setting = "cache_size";
+    if (a->cache_size && a->sync_window != 0)
+        return err_set(e, E_INPUT, "cache_size together with a sync_window is "
+                                   "not built yet");
     *setting = "authserv_id";
     for (const char *p = a->authserv_id ? a->authserv_id : ""; *p; p++)
         if (!ascii_is_alpha(*p) && !ascii_is_digit(*p) && !strchr("._-", *p))

@@ -3,13 +3,15 @@
 changed minds, days without a network; bodies that are evicted, of a server
 that gives the same bytes again and of one that makes its MIME anew."""
 import os
+import shutil
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'lab'))
 import easclient  # noqa: E402
-from agree import agree, back, check, cut_off, run, same, server, view
+from agree import (agree, back, check, cut_off, run, same, server,  # noqa: E402
+                   unchanged, view)
 
 
 def item(lab, n):
@@ -172,6 +174,26 @@ def step_categories_on_both_sides(lab):
     return 'both changes stand: %s' % ' '.join(sorted(want))
 
 
+def step_a_copied_store(lab):
+    """A store that was put back from a copy is another device: the server
+    lists for it anew, and what is here keeps its UIDs."""
+    before = view(lab)
+    devices = {r['device'] for r in lab.server.log() if r.get('device')}
+    lab.stop()
+    state = os.path.join(lab.dir, 'state')
+    shutil.copytree(state, state + '.copy', symlinks=True)
+    shutil.rmtree(state)
+    os.rename(state + '.copy', state)
+    lab.start()
+    after = agree(lab)['INBOX']
+    unchanged(before, after, 'UIDs')
+    same(len(after), len(before), 'messages')
+    fresh = {r['device'] for r in lab.server.log()
+             if r.get('device')} - devices
+    same(len(fresh), 1, 'new devices')
+    return 'another device id, the same UIDs'
+
+
 # ---- eviction ----
 
 HURRY = {'SEALPOST_FAULT_HURRY': '200'}
@@ -286,5 +308,5 @@ if __name__ == '__main__':
     sys.exit(run('S6 flags on both sides', [
         step_mind_changed_after_a_lost_answer, step_both_sides,
         step_days_offline, step_conflict,
-        step_categories_on_both_sides, step_eviction,
+        step_categories_on_both_sides, step_a_copied_store, step_eviction,
         step_eviction_and_rebuilt_mime]))

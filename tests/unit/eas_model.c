@@ -206,7 +206,7 @@ news_xml(const char *folder, int since, int window, struct buf *out,
                     continue;
                 buf_addf(out, "<%s><ServerId>%s</ServerId><ApplicationData>",
                          add ? "Add" : "Change", it->id);
-                item_xml(it, add, out);
+                item_xml(it, add || it->edited, out);
                 buf_addf(out, "</ApplicationData></%s>",
                          add ? "Add" : "Change");
             }

@@ -15,6 +15,7 @@ struct model_item {
     bool read, flagged, gone;
     bool old;      /* fell out of the window */
     bool poison;   /* a Sync that changes it is refused as a whole */
+    bool edited;   /* it has other content: a change tells the whole item */
     bool withheld; /* listed, but never handed out */
     bool done_lost; /* changed by a request whose answer was lost */
     int added, changed, removed; /* clock of the model */

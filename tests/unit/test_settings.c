@@ -198,6 +198,8 @@ test_refused(void)
         {"split", "missing_certificate = split", "is not built yet", ""},
         {"hold", "missing_certificate = hold", "is not built yet", ""},
         {"weak", "allow_weak = yes", "is not built yet", "no"},
+        {"cache", "account \"a\" { " ALICE " cache_size = 1G\n"
+         " sync_window = 1m }", "not built yet", "sync_window"},
         {"passthrough", "login = passthrough", "is not built yet", "stored"},
         {"negotiate", "auth = negotiate", "is not built yet", "basic"},
         {"oauth", "auth = oauth", "is not built yet", ""},

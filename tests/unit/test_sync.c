@@ -442,6 +442,44 @@ test_standin(void)
     rig_end();
 }
 
+/* Another program changed the message itself: it comes back under a new UID,
+ * with what is not yet on the server. A whole item that is the same as before
+ * (some servers send it for a mere flag) changes nothing. */
+static void
+test_content_changed(void)
+{
+    struct model_item *it;
+    int asked;
+    int64_t id;
+
+    rig_begin();
+    it = model_add("1", "draft", T0);
+    model_add("1", "b", T0 + 1);
+    CHECK(run());
+    id = id_of("INBOX", 1);
+    bodies_until(id, "body of draft");
+    bodies_until(id_of("INBOX", 2), "body of b");
+    asked = model_asked("ItemOperations");
+    it->edited = it->read = true;
+    model_changed(it);
+    CHECK(look("INBOX"));
+    CHECK(settle());
+    CHECK_INT(model_asked("ItemOperations"), asked);
+    CHECK_STR(shown("INBOX"), "1:draftS 2:b");
+    edit("INBOX", 1, STORE_FLAGS_ADD, STORE_FLAGGED, "work");
+    snprintf(it->subject, sizeof it->subject, "letter");
+    model_changed(it);
+    bodies_until(id, "body of letter");
+    CHECK(settle());
+    CHECK_STR(shown("INBOX"), "2:b 3:letterSF[work]");
+    CHECK(it->flagged);
+    CHECK_STR(it->keyword, "work");
+    CHECK_INT(journal(), 0);
+    CHECK(restart());
+    CHECK_STR(shown("INBOX"), "2:b 3:letterSF[work]");
+    rig_end();
+}
+
 /* ---- keys and ids are lost ---- */
 
 static void
@@ -1385,6 +1423,7 @@ static const struct test_case cases[] = {
     TEST(test_first_listing),
     TEST(test_bodies),
     TEST(test_standin),
+    TEST(test_content_changed),
     TEST(test_interrupted_listing),
     TEST(test_estimate),
     TEST(test_new_mail),
