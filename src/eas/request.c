@@ -412,13 +412,27 @@ request_headers(struct eas_request *r, const char *headers[8],
     headers[n] = NULL;
 }
 
+/* outlook.com sends who comes without this one round in circles of 451; other
+ * servers do not look at it. */
+static bool
+needs_anchor(const struct eas *eas)
+{
+    struct slice address = slice_of(eas->address ? eas->address : "");
+
+    for (size_t i = 0; i < address.n; i++)
+        if (strchr(";,\" \\", address.p[i]) || address.p[i] < '!' ||
+            address.p[i] > '~')
+            return false; /* no value of a cookie */
+    return address.n && eas->state.location[0];
+}
+
 void
 eas_request_send(struct eas_request *r,
                  void (*done)(struct eas_request *, enum eas_outcome))
 {
     const char *headers[8];
     char lines[3][80];
-    struct buf url = BUF_INIT(4096);
+    struct buf url = BUF_INIT(4096), cookie = BUF_INIT(1024);
     bool has_body = r->w.out.len > 4;
     struct http_request h = {
         .method = r->options ? "OPTIONS" : "POST",
@@ -451,10 +465,14 @@ eas_request_send(struct eas_request *r,
     else
         eas_request_url(r->eas, r->command, &url);
     h.url = url.data;
+    if (needs_anchor(r->eas) &&
+        !buf_addf(&cookie, "DefaultAnchorMailbox=%s", r->eas->address))
+        h.cookie = cookie.data;
     eas_auth_apply(&r->eas->auth, &h);
     op_hold(&r->op,
             url.over ? op_decided(&(struct err){E_LIMIT, "the URL is too long"},
                                   on_done, r)
                      : http_send(r->eas->http, &h, &r->http, on_done, r));
     buf_clear(&url);
+    buf_clear(&cookie);
 }

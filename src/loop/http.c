@@ -417,6 +417,8 @@ call_options(struct call *c, const struct http_request *r)
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_SHARE, c->http->share);
     curl_easy_setopt(e, CURLOPT_COOKIEFILE, "");
+    if (r->cookie)
+        curl_easy_setopt(e, CURLOPT_COOKIE, r->cookie);
     curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(r->connect_ms ? r->connect_ms : CONNECT_MS));

@@ -35,6 +35,7 @@ struct http_request {
     const char *method; /* "POST", "OPTIONS", "GET" */
     const char *url;
     const char *const *headers; /* "Name: value", NULL at the end */
+    const char *cookie; /* "name=value" beside those of the jar, or NULL */
     enum http_auth auth;
     const char *user;
     const struct secret *secret;

@@ -68,9 +68,9 @@ store_message_aged_find(struct store *s, int64_t collection,
     if (!(it->has & STORE_HAS_CONTENT))
         return 0;
     return db_int(s->db, e, id_out,
-                  "SELECT id FROM message WHERE folder = ?1 AND aged = ?1 AND"
-                  " aged_id = ?2 AND (told = ?3 OR ?3 < 0) AND sfrom = ?4 AND"
-                  " subject = ?5",
+                  "SELECT id FROM message WHERE aged = ?1 AND aged_id = ?2 AND"
+                  " aged_id <> '' AND folder = ?1 AND told = ?3 AND"
+                  " sfrom = ?4 AND subject = ?5",
                   "isiss", collection, it->server_id, it->received,
                   it->from ? it->from : "", it->subject ? it->subject : "");
 }

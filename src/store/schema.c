@@ -60,6 +60,8 @@ static const char version_1[] =
     " WHERE confirmed = 0 OR server_id = '';"
     "CREATE INDEX message_aged ON message(folder, told)"
     " WHERE aged_id <> '';"
+    "CREATE INDEX message_aged_id ON message(aged, aged_id)"
+    " WHERE aged_id <> '';"
     "CREATE INDEX message_missing ON message(received)"
     " WHERE body_state = 0 AND body = 0;"
     "CREATE INDEX message_check ON message(body_after)"

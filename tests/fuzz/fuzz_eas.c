@@ -54,16 +54,22 @@ answer_log(struct buf *log, const struct eas_sync_answer *a)
                  a->failures[i].status);
 }
 
+/* n: as if so many collections had been asked for. */
 static int
-sync_run(struct slice body, size_t piece, struct buf *log)
+sync_run(struct slice body, size_t n, size_t piece, struct buf *log)
 {
-    struct eas_sync_answer out = {0};
-    struct sync_part part = {.key = (char *)(uintptr_t)"1", .out = &out,
-                             .on_item = on_item, .item_arg = log};
-    struct sync_call s = {.parts = &part, .n = 1};
+    static const char *const ids[] = {"5", "1", "2"};
+    struct eas_sync_answer outs[3] = {0};
+    struct sync_part parts[3];
+    struct sync_call s = {.parts = parts, .n = n};
     struct err e;
     int rc = 0;
 
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct sync_part){
+            .collection = (char *)(uintptr_t)ids[i],
+            .key = (char *)(uintptr_t)"1", .window = 100, .out = &outs[i],
+            .on_item = on_item, .item_arg = log};
     if (!piece) {
         rc = eas_sync_read(&s, body, &e);
     } else {
@@ -75,21 +81,23 @@ sync_run(struct slice body, size_t piece, struct buf *log)
             rc = eas_sync_finish(&s, &e);
     }
     eas_sync_forget(&s);
-    if (!rc)
-        answer_log(log, &out);
-    eas_sync_answer_clear(&out);
+    for (size_t i = 0; i < n; i++) {
+        if (!rc)
+            answer_log(log, &outs[i]);
+        eas_sync_answer_clear(&outs[i]);
+    }
     return rc;
 }
 
 static void
-check_sync(struct slice body, size_t piece)
+check_sync(struct slice body, size_t n, size_t piece)
 {
     struct buf a = BUF_INIT((size_t)4 << 20), b = BUF_INIT((size_t)4 << 20);
 
     if (body.n) { /* an empty answer is told apart before */
-        int rc = sync_run(body, 0, &a);
+        int rc = sync_run(body, n, 0, &a);
 
-        MUST(sync_run(body, piece, &b) == rc);
+        MUST(sync_run(body, n, piece, &b) == rc);
         if (!rc)
             MUST(slice_eq(buf_slice(&a), buf_slice(&b)));
     }
@@ -178,7 +186,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] >> 6) {
     case 0:
     case 1:
-        check_sync(body, data[0] % 64u + 1);
+        check_sync(body, 1, data[0] % 64u + 1);
+        check_sync(body, 3, data[0] % 64u + 1);
         break;
     case 2:
         check_multipart(body, data[0] % 64u + 1);

@@ -8,6 +8,7 @@
 
 #include "eas/policy.h"
 #include "eas_server.h"
+#include "loop/loop.h"
 #include "test.h"
 
 #define OPTIONS_OK                                                            \
@@ -338,7 +339,11 @@ moved(void)
     static char location[700], circle[4][700];
     struct script s[] = {
         {.cmd = "FolderSync", .status = 451, .headers = {location}},
-        OPTIONS_OK, FOLDERS("0"), {0}};
+        OPTIONS_OK,
+        /* Without it outlook.com would go on like this. */
+        {.cmd = "FolderSync", .xml = FOLDERS_OK,
+         .header = "cookie: DefaultAnchorMailbox=alice@example.org"},
+        {0}};
     struct script bad[] = {
         {.cmd = "FolderSync", .status = 451,
          .headers = {"X-MS-Location: http://evil.example/"}}, {0}};
@@ -576,6 +581,85 @@ begin_anew(void)
     CHECK_STR(told.version, "14.1");
 }
 
+/* The server's bounds are kept from then on, a second Ping waits for the end
+ * of the first. */
+static void
+pings(void)
+{
+#define FOLDER(id) "<Folder><Id>" id "</Id><Class>Email</Class></Folder>"
+#define PING(heartbeat, folders)                                              \
+    "<Ping><HeartbeatInterval>" heartbeat "</HeartbeatInterval><Folders>"     \
+    folders "</Folders></Ping>"
+    static const char *const folders[] = {"5", "7"};
+    static const struct script s[] = {
+        {.cmd = "Ping", .xml = "<Ping><Status>5</Status><HeartbeatInterval>120"
+                               "</HeartbeatInterval></Ping>"},
+        {.cmd = "Ping", .want = PING("120", FOLDER("5") FOLDER("7")),
+         .xml = "<Ping><Status>6</Status><MaxFolders>1</MaxFolders></Ping>"},
+        {.cmd = "Ping", .want = PING("120", FOLDER("5")), .how = PLAY_PARK,
+         .xml = "<Ping><Status>1</Status></Ping>"},
+        {.cmd = "Ping", .want = PING("120", FOLDER("5")),
+         .xml = "<Ping><Status>1</Status></Ping>"},
+        {0}};
+    struct eas_state ready = eas_ready("16.1");
+    struct eas *eas = client(&ready, false, NULL);
+    struct eas_ping_answer out[2] = {0};
+    struct outcome o = {0};
+
+    eas_server_play(s);
+    eas_ping(eas, folders, 2, &out[0], on_outcome_done, &o);
+    eas_ping(eas, folders, 2, &out[1], on_outcome_done, &o);
+    for (int i = 0; i < 50000 && !eas_server_parked(); i++)
+        loop_turn(eas_server_loop(), false);
+    for (int i = 0; i < 2000; i++)
+        loop_turn(eas_server_loop(), false);
+    CHECK_INT(eas_server_parked(), 1);
+    CHECK_INT(eas_server_played(), 3);
+    eas_server_release();
+    turn(&o.runs, 2);
+    CHECK_STR(o.err.text, "");
+    CHECK_INT(eas_server_played(), 4);
+    CHECK_INT(out[0].status, 1);
+    CHECK_INT(out[1].status, 1);
+    eas_ping_answer_clear(&out[0]);
+    eas_ping_answer_clear(&out[1]);
+    eas_free(&eas);
+}
+
+/* What failed goes out again at once one time, then later and later, however
+ * often it is asked for; another request does not wait for it. */
+static void
+same_again(void)
+{
+    static const struct script s[] = {
+        {.cmd = "FolderSync"}, {.cmd = "FolderSync"},
+        {.cmd = "Settings", .xml = "<Settings><Status>1</Status></Settings>"},
+        {0}};
+    struct eas_state ready = eas_ready("16.1");
+    struct eas *eas = client(&ready, false, NULL);
+    struct eas_folders_answer out = {0};
+    struct eas_user user = {0};
+    struct outcome o = {0}, other = {0};
+    struct op *waits;
+
+    eas_server_play(s);
+    for (int i = 1; i <= 2; i++) {
+        eas_folders_sync(eas, "0", &out, on_outcome_done, &o);
+        turn(&o.runs, i);
+        CHECK_INT(o.err.code, E_RETRY);
+    }
+    waits = eas_folders_sync(eas, "0", &out, on_outcome_done, &o);
+    eas_user_get(eas, &user, on_outcome_done, &other);
+    turn(&other.runs, 1);
+    CHECK_STR(other.err.text, "");
+    CHECK_INT(o.runs, 2);
+    CHECK_INT(eas_server_played(), 3);
+    op_cancel(&waits);
+    eas_user_clear(&user);
+    eas_folders_answer_clear(&out);
+    eas_free(&eas);
+}
+
 static void
 connect_only(void)
 {
@@ -620,6 +704,7 @@ static const struct test_case cases[] = {
     TEST(busy),
     TEST(broken),
     TEST(begin_anew),
+    TEST(pings), TEST(same_again),
     TEST(connect_only),
     TEST(stop_server),
 };
