@@ -246,7 +246,8 @@ class Client(threading.Thread):
             self.told.sent[ident] = 'no'
             if e.smtp_code >= 500 and not (
                     b'5.7.5' in e.smtp_error     # no certificate just now
-                    or b'HTTP 403' in e.smtp_error):
+                    or b'HTTP 403' in e.smtp_error
+                    or b'HTTP 401' in e.smtp_error):
                 raise Broken('%s: %d %r' % (ident, e.smtp_code, e.smtp_error))
         except smtplib.SMTPRecipientsRefused:
             self.told.sent[ident] = 'no'
@@ -271,7 +272,7 @@ class Client(threading.Thread):
             if e.status == 'BAD' and 'not allowed here' in e.text \
                     and self.folder[0] == 'W':
                 self.folder = None  # renamed or deleted by the first client
-            elif e.code not in MAY_FAIL:
+            elif e.code not in MAY_FAIL and 'HTTP 401' not in e.text:
                 raise Broken('%s: %s' % (op, e))
             self.told.count(op, e.code)
 
