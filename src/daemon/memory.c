@@ -16,7 +16,7 @@
 #include "loop/worker.h"
 
 #define LOOK_MS 5000
-#define WORKED_MS 100 /* of CPU since the last time: worth it */
+#define WORTH ((size_t)4 << 20) /* bytes free, more than the last time */
 #define QUIET_MS 50   /* of CPU since the last look: nothing much runs */
 
 /* By default there are eight arenas a core, each with its own holes, and the
@@ -42,6 +42,17 @@ cpu_ms(void)
            (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
 }
 
+/* Free inside malloc's arenas, whether the system has the pages or not. */
+static size_t
+unused(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    return mallinfo2().fordblks;
+#else
+    return 0;
+#endif
+}
+
 static void
 trim_run(struct worker_job *job)
 {
@@ -64,7 +75,8 @@ on_trimmed(void *arg, const struct err *err)
     struct daemon *d = arg;
 
     (void)err;
-    d->trimmed = d->looked = cpu_ms();
+    d->unused = unused();
+    d->looked = cpu_ms();
 }
 
 /* The pages of a large heap take some milliseconds: in the worker. */
@@ -74,11 +86,17 @@ on_look(void *arg)
     struct daemon *d = arg;
     int64_t now = cpu_ms();
     bool quiet = now - d->looked < QUIET_MS;
+    size_t idle;
     struct worker_job *job;
 
     d->looked = now;
     loop_timer_set(&d->look, LOOK_MS);
-    if (!quiet || now - d->trimmed < WORKED_MS || d->trim)
+    if (!quiet || d->trim)
+        return;
+    idle = unused();
+    if (idle < d->unused)
+        d->unused = idle; /* what was given back is in use again */
+    if (idle - d->unused < WORTH)
         return;
     job = xcalloc(1, sizeof *job);
     job->run = trim_run;

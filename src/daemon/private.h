@@ -59,7 +59,8 @@ struct daemon {
     size_t n_ports;
     struct loop_signal *term, *intr, *hup;
     struct loop_timer look; /* whether it is quiet */
-    int64_t looked, trimmed; /* CPU time, ms, then */
+    int64_t looked; /* CPU time, ms, then */
+    size_t unused;  /* bytes free in malloc when they were last given back */
     struct op *trim;
 };
 
