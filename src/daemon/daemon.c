@@ -150,6 +150,7 @@ daemon_start(struct daemon *d, struct err *e)
     if (http_check_library(e))
         return -1;
     start_files();
+    memory_settle();
     d->loop = loop_new();
     if (certificate_open(d, e) || ports_open(d, e) ||
         places_make(d->settings, e) || start_rights(d, e) ||
@@ -157,6 +158,7 @@ daemon_start(struct daemon *d, struct err *e)
         start_doors(d, e))
         return -1;
     signals_start(d);
+    memory_start(d);
     accounts_start(d->accounts);
     if (!d->settings->n_accounts)
         log_notice("daemon", "there is no account in %s yet: sealpostctl "
@@ -172,6 +174,7 @@ daemon_stop(struct daemon *d)
     if (d->accounts)
         notify_stopping();
     signals_stop(d);
+    memory_stop(d);
     ports_close(d);
     control_server_free(&d->control);
     imap_server_free(&d->imap);

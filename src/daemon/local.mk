@@ -5,6 +5,7 @@ libsp_daemon_a_SOURCES = \
 	src/daemon/certificate.c \
 	src/daemon/daemon.c \
 	src/daemon/drop_rights.c \
+	src/daemon/memory.c \
 	src/daemon/notify.c \
 	src/daemon/places.c \
 	src/daemon/ports.c \

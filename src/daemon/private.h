@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "control/server.h"
+#include "loop/loop.h"
 #include "settings/settings.h"
 
 struct accounts;
@@ -57,6 +58,10 @@ struct daemon {
     struct control_listener told[DAEMON_MAX_PORTS]; /* the same for status */
     size_t n_ports;
     struct loop_signal *term, *intr, *hup;
+    struct loop_timer look; /* whether it is quiet */
+    int64_t looked; /* CPU time, ms, then */
+    size_t unused;  /* bytes free in malloc when they were last given back */
+    struct op *trim;
 };
 
 /* ---- daemon.c ---- */
@@ -75,6 +80,14 @@ int certificate_make(struct daemon *, struct err *e);
 /* A reload: renewed files are taken. What is no certificate with its key is
  * an error, what may not be read is only told. */
 int certificate_renew(struct daemon *, struct err *e);
+
+/* ---- memory.c ---- */
+
+/* How malloc works, before there are threads. */
+void memory_settle(void);
+/* Gives memory back when it is quiet after work. */
+void memory_start(struct daemon *);
+void memory_stop(struct daemon *);
 
 /* ---- ports.c ---- */
 

@@ -62,9 +62,22 @@ item_date(const struct store_item *it)
                                                               : now;
 }
 
+#define INSERT                                                                \
+    "INSERT INTO message(folder, modseq, flags, keywords,"                    \
+    " received, told, saved, collection, server_id, sfrom, sto,"              \
+    " scc, subject, class, size, verb, thread, flag_detail,"                  \
+    " server_seen, server_flagged, server_keywords)"                          \
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11,"               \
+    " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)"
+static const char insert[] = INSERT;
+static const char insert_unknown[] =
+    INSERT " ON CONFLICT(collection, server_id) WHERE server_id <> ''"
+           " DO NOTHING";
+
+/* With `sql` insert_unknown *id_out is 0 for an item that is there. */
 static int
-message_insert(struct store *s, int64_t folder, const struct store_item *it,
-               int64_t *id_out, struct err *e)
+message_insert(struct store *s, const char *sql, int64_t folder,
+               const struct store_item *it, int64_t *id_out, struct err *e)
 {
     const struct store_folder *f = store_folder_get(s, folder);
     unsigned flags = item_flags(it);
@@ -75,14 +88,7 @@ message_insert(struct store *s, int64_t folder, const struct store_item *it,
 
     if (f && f->role == STORE_ROLE_DRAFTS)
         flags |= STORE_DRAFT;
-    rc = db_run(s->db, e,
-                "INSERT INTO message(folder, modseq, flags, keywords,"
-                " received, told, saved, collection, server_id, sfrom, sto,"
-                " scc, subject, class, size, verb, thread, flag_detail,"
-                " server_seen, server_flagged, server_keywords)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8, ?9, ?10, ?11,"
-                " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
-                "iiisiiissssssiibsiis", folder,
+    rc = db_run(s->db, e, sql, "iiisiiissssssiibsiis", folder,
                 (int64_t)store_modseq_next(s), (int64_t)flags, text(words),
                 item_date(it), it->received, now_unix(), it->server_id,
                 text(it->from), text(it->to), text(it->cc), text(it->subject),
@@ -93,7 +99,9 @@ message_insert(struct store *s, int64_t folder, const struct store_item *it,
     free(shared);
     if (rc)
         return -1;
-    *id_out = sqlite3_last_insert_rowid(db_handle(s->db));
+    *id_out = sqlite3_changes(db_handle(s->db))
+                  ? sqlite3_last_insert_rowid(db_handle(s->db))
+                  : 0;
     return 0;
 }
 
@@ -176,19 +184,20 @@ message_list(struct store *s, int64_t folder, const struct store_item *it,
     struct store_folder *f = store_folder_mut(s, folder);
     struct store_message m;
     int64_t id;
-    int found;
 
     if (!f)
         return err_set(e, E_MISSING, "the folder is gone");
-    found = store_message_by_server(s, folder, it->server_id, a, &m, e);
-    if (found < 0)
+    if (message_insert(s, insert_unknown, folder, it, &id, e))
         return -1;
-    if (found) /* what comes twice is one */
-        return message_update(s, m.id, it, a, e);
+    if (!id) { /* what comes twice is one */
+        int found = store_message_by_server(s, folder, it->server_id, a, &m, e);
+
+        return found == 1 ? message_update(s, m.id, it, a, e) : -1;
+    }
     f->state = STORE_FOLDER_LISTING;
     f->listed++;
     store_folder_save_late(s, folder);
-    return message_insert(s, folder, it, &id, e);
+    return 0;
 }
 
 int
@@ -251,7 +260,7 @@ message_add(struct store *s, int64_t folder, const struct store_item *it,
     uint32_t uid;
     unsigned flags = 0;
 
-    if (message_insert(s, folder, it, id, e))
+    if (message_insert(s, insert, folder, it, id, e))
         return -1;
     q = db_query(s->db, e, "SELECT flags FROM message WHERE id = ?", "i", *id);
     if (!q || db_step(s->db, q, e) != 1)

@@ -1,13 +1,20 @@
 /*
  * Open views in memory, least recently used ones go first. They are made anew
- * from the ciphertext when they are asked for again.
+ * from the ciphertext when they are asked for again. What nobody has asked
+ * for in two minutes goes as well: plaintext stays no longer than it helps,
+ * and a daemon at rest holds little memory.
  */
 #include "view/private.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/now.h"
 #include "mime/message.h"
+
+#define OVERHEAD ((size_t)4500) /* of the parsed structure, at least */
+#define OLD_MS ((int64_t)120000)
+#define LOOK_MS ((int64_t)30000)
 
 struct view *
 view_ref(struct view *v)
@@ -64,7 +71,7 @@ cache_remove(struct views *vs, struct view *v)
     *at = v->same;
     list_remove(&v->node);
     v->cached = false;
-    vs->cache_used -= v->len;
+    vs->cache_used -= v->len + OVERHEAD;
     view_unref(&v);
 }
 
@@ -79,7 +86,25 @@ view_cache_find(struct views *vs, int64_t message)
         return NULL;
     list_remove(&v->node);
     list_add_first(&vs->cache, &v->node);
+    v->used = now_ms();
     return view_ref(v);
+}
+
+void
+view_cache_old(void *arg)
+{
+    struct views *vs = arg;
+    int64_t now = now_ms();
+
+    while (!list_is_empty(&vs->cache)) {
+        struct view *v = LIST_OBJECT(vs->cache.prev, struct view, node);
+
+        if (now - v->used < OLD_MS) {
+            loop_timer_set(&vs->old, LOOK_MS);
+            return;
+        }
+        cache_remove(vs, v);
+    }
 }
 
 void
@@ -87,14 +112,18 @@ view_cache_add(struct views *vs, struct view *v)
 {
     if (v->cached || v->len > vs->cache_limit / 2)
         return;
-    while (vs->cache_used + v->len > vs->cache_limit)
+    while (!list_is_empty(&vs->cache) &&
+           vs->cache_used + v->len + OVERHEAD > vs->cache_limit)
         cache_remove(vs, LIST_OBJECT(vs->cache.prev, struct view, node));
     view_ref(v);
     v->cached = true;
+    v->used = now_ms();
+    if (!loop_timer_is_set(&vs->old))
+        loop_timer_set(&vs->old, LOOK_MS);
     list_add_first(&vs->cache, &v->node);
     v->same = *bucket_of(vs, v->message);
     *bucket_of(vs, v->message) = v;
-    vs->cache_used += v->len;
+    vs->cache_used += v->len + OVERHEAD;
 }
 
 void

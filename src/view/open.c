@@ -54,6 +54,7 @@ views_new(const struct views_config *c, struct views **out, struct err *e)
     vs->authserv_id = xstrdup(c->authserv_id);
     vs->cache_limit = c->cache_bytes ? c->cache_bytes : CACHE_DEFAULT;
     list_init(&vs->cache);
+    loop_timer_init(&vs->old, view_cache_old, vs);
     views_settings(vs, c->settings);
     *out = vs;
     return 0;
@@ -73,6 +74,7 @@ views_free(struct views **vp)
     if (!vs)
         return;
     view_prepare_free(&vs->prepare);
+    loop_timer_clear(&vs->old);
     view_cache_clear(vs);
     free(vs->authserv_id);
     free(vs);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "loop/loop.h"
 #include "view/view.h"
 
 #define VIEW_BUCKETS 512
@@ -21,6 +22,7 @@ struct view {
     struct list node;  /* in the cache */
     struct view *same; /* the next one in its bucket */
     bool cached;
+    int64_t used; /* now_ms() when it was last asked for */
 };
 
 struct views {
@@ -34,6 +36,7 @@ struct views {
     bool original; /* undecryptable = original */
     size_t cache_limit, cache_used;
     struct list cache; /* most recently used first */
+    struct loop_timer old; /* drops what nobody asks for any more */
     struct view *buckets[VIEW_BUCKETS]; /* the same, by message */
     struct prepare *prepare;
 };
@@ -46,6 +49,8 @@ void view_cache_add(struct views *, struct view *);
 /* The message changed or went. */
 void view_cache_drop(struct views *, int64_t message);
 void view_cache_clear(struct views *);
+/* The timer's: what is old goes. */
+void view_cache_old(void *views);
 
 /* ---- open.c ---- */
 

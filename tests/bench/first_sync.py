@@ -147,3 +147,42 @@ def push(args):
     # The whole way, so what comes after Ping's answer is below it.
     yield Row('the same, worst of %d' % times, max(took), 100,
               "the bound for the part after Ping's answer", wanted=1)
+
+
+def idle(args):
+    """What a client costs that idles in a large mailbox, and how soon the
+    last of many hears of a change."""
+    count = args.messages or (200 if args.quick else 20000)
+    clients = 10 if args.quick else 100
+
+    def connected(lab):
+        imap = lab.imap('alice', 'INBOX')
+        imap.idle()
+        return imap
+
+    with Lab('bench-idle', 'sandbox:16.1',
+             'max_imap_clients = %d\n' % (clients + 50)) as lab:
+        prepare(lab, count, 400)
+        lab.start()
+        other = lab.imap('alice', 'INBOX')
+        all_of = [connected(lab) for _ in range(5)]
+        before = pss_kb(lab.daemon.pid)
+        all_of += [connected(lab) for _ in range(clients)]
+        cost = (pss_kb(lab.daemon.pid) - before) / clients
+        took, cpu = [], []
+        for turn in range(args.count):
+            used = cpu_s(lab.daemon.pid)
+            began = time.perf_counter()
+            other.store('5', '-' if turn % 2 else '+', ['\\Flagged'])
+            for imap in all_of:
+                if not imap.idle_wait(lambda r: 'FETCH' in str(r.tokens), 30):
+                    raise AssertionError('a change was not told')
+            took.append((time.perf_counter() - began) * 1000)
+            cpu.append((cpu_s(lab.daemon.pid) - used) * 1000)
+        for imap in all_of + [other]:
+            imap.close()
+    yield Row('idle connection in %d messages, KB PSS' % count, cost, 16,
+              'the bound', wanted=1)
+    yield Row('flag told to the last of %d idle clients, ms' % len(all_of),
+              median(took), None, 'no peer')
+    yield Row('its CPU, daemon, ms', median(cpu), None, 'no peer')
