@@ -118,9 +118,8 @@ can_share(struct sync *s, const struct mark *m)
 {
     const struct store_folder *f = store_folder_get(s->store, m->folder);
 
-    /* New mail in Sent is looked at before it is booked (sent.c): alone. */
     return f && *f->server_id && f->state == STORE_FOLDER_READY &&
-        f->role != STORE_ROLE_SENT && strcmp(f->key, "0") != 0;
+        strcmp(f->key, "0") != 0;
 }
 
 size_t

@@ -84,6 +84,8 @@ enum pull_took {
 };
 /* The answer becomes part of the store. */
 enum pull_took pull_take(struct pull_one *p, struct err *e);
+/* What is new there must be looked at before it is booked: sync_sent_look(). */
+bool pull_may_be_sent(const struct pull_one *, const struct eas_sync_answer *);
 
 /* ---- several.c ---- */
 

@@ -7,22 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "eas/status.h"
-#include "store/sent.h"
-
-/* So long the server has for the copy of what was sent. */
-#define SENT_WAIT_S ((int64_t)86400)
 
 struct pull {
     struct op *op;
     struct flow flow;
     struct pull_one one;
     uint64_t left;  /* GetItemEstimate: what the listing has still to bring */
-    bool estimated; /* asked for in this pull */
     bool onward;    /* to the next window */
+    bool estimated; /* asked for in this pull */
 };
 
 static flow_step_fn pull_prime, pull_primed, pull_begin, pull_look,
@@ -168,36 +162,19 @@ pull_begin(void *self)
                                         flow_wake, &p->flow));
 }
 
-/* Sent, once it was listed: see sent.c. */
 static enum flow_next
 pull_look(void *self)
 {
     struct pull *p = self;
-    const struct store_folder *f =
-        store_folder_get(p->one.sync->store, p->one.folder);
 
     if (p->onward) {
         p->onward = false;
         return FLOW_BACK;
     }
-    if (!f || f->role != STORE_ROLE_SENT || p->one.answer.reaction != EAS_OK ||
-        p->one.answer.empty ||
-        (f->state != STORE_FOLDER_READY &&
-         f->state != STORE_FOLDER_RELISTING))
+    if (!pull_may_be_sent(&p->one, &p->one.answer))
         return FLOW_NEXT;
     return flow_wait(&p->flow, sync_sent_look(p->one.sync, p->one.folder,
                                               flow_wake, &p->flow));
-}
-
-static int
-sent_lonely(struct pull *p, struct err *e)
-{
-    const struct store_folder *f =
-        store_folder_get(p->one.sync->store, p->one.folder);
-
-    if (!f || f->role != STORE_ROLE_SENT)
-        return 0;
-    return store_sent_lonely(p->one.sync->store, fault_wait(SENT_WAIT_S), e);
 }
 
 static enum flow_next
@@ -213,8 +190,6 @@ pull_book(void *self)
     case PULL_FAILED:
         return flow_fail_err(&p->flow, &e);
     case PULL_WHOLE:
-        if (sent_lonely(p, &e))
-            return flow_fail_err(&p->flow, &e);
         p->one.sync->pulled_whole = true;
         return FLOW_DONE;
     default:

@@ -22,10 +22,12 @@ struct several {
     size_t nasked;
 };
 
-static flow_step_fn several_ask, several_book;
+static flow_step_fn several_ask, several_look,
+    several_book;
 
 static flow_step_fn *const several_steps[] = {
     several_ask,  /* one window of each, staged as it comes */
+    several_look, /* is something new in Sent what we sent? */
     several_book, /* folder by folder, a transaction each */
     NULL,
 };
@@ -93,6 +95,21 @@ several_ask(void *self)
     return flow_wait(&v->flow, eas_sync_several(v->sync->eas, asks, v->nasked,
                                                 v->answers, flow_wake,
                                                 &v->flow));
+}
+
+static enum flow_next
+several_look(void *self)
+{
+    struct several *v = self;
+
+    for (size_t i = 0; i < v->nasked; i++) {
+        struct pull_one *p = &v->ones[v->asked[i]];
+
+        if (pull_may_be_sent(p, &v->answers[i]))
+            return flow_wait(&v->flow, sync_sent_look(v->sync, p->folder,
+                                                      flow_wake, &v->flow));
+    }
+    return FLOW_NEXT;
 }
 
 static enum flow_next

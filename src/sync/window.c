@@ -13,8 +13,11 @@
 #include "base/mem.h"
 #include "base/now.h"
 #include "eas/status.h"
+#include "store/sent.h"
 
 #define WINDOW 512u
+/* So long the server has for the copy of what was sent. */
+#define SENT_WAIT_S ((int64_t)86400)
 #define RESETS_MAX 2
 #define REST_MS ((int64_t)300000) /* the first one; each is twice as long */
 #define REST_MAX_MS ((int64_t)3600000)
@@ -121,6 +124,29 @@ pull_ask(struct pull_one *p, struct eas_sync_ask *ask, struct err *e)
     return 0;
 }
 
+/* Sent, once it was listed: see sent.c. */
+bool
+pull_may_be_sent(const struct pull_one *p, const struct eas_sync_answer *a)
+{
+    const struct store_folder *f =
+        store_folder_get(p->sync->store, p->folder);
+
+    return f && f->role == STORE_ROLE_SENT && a->reaction == EAS_OK &&
+           !a->empty && (f->state == STORE_FOLDER_READY ||
+                         f->state == STORE_FOLDER_RELISTING);
+}
+
+static int
+sent_lonely(struct pull_one *p, struct err *e)
+{
+    const struct store_folder *f =
+        store_folder_get(p->sync->store, p->folder);
+
+    if (!f || f->role != STORE_ROLE_SENT)
+        return 0;
+    return store_sent_lonely(p->sync->store, fault_wait(SENT_WAIT_S), e);
+}
+
 /* The shortest month counts: who is in doubt whether something is too old or
  * was deleted keeps it. */
 static int64_t
@@ -165,5 +191,7 @@ pull_take(struct pull_one *p, struct err *e)
                   "again");
         return PULL_PUT_OFF;
     }
+    if (!more && sent_lonely(p, e))
+        return PULL_FAILED;
     return more ? PULL_MORE : stuck ? PULL_PUT_OFF : PULL_WHOLE;
 }
