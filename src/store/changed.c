@@ -43,13 +43,7 @@ store_changed_keywords(struct store *s, const struct store_row_message *r,
     return mine;
 }
 
-static const char *
-told(const char *s)
-{
-    return s ? s : "";
-}
-
-/* Another print or estimated size; of a draft any whole item, for a save in
+/* Another print or estimated size, as far as it is told; of a draft any whole item, for a save in
  * another program may change neither. */
 static bool
 content_differs(struct store *s, const struct store_row_message *r,
@@ -63,8 +57,8 @@ content_differs(struct store *s, const struct store_row_message *r,
     db_int(s->db, NULL, &date, "SELECT told FROM message WHERE id = ?", "i",
            r->m.id);
     return (it->received >= 0 && date >= 0 && date != it->received) ||
-           strcmp(r->m.from, told(it->from)) != 0 ||
-           strcmp(r->m.subject, told(it->subject)) != 0 ||
+           (it->from && strcmp(r->m.from, it->from) != 0) ||
+           (it->subject && strcmp(r->m.subject, it->subject) != 0) ||
            (it->estimated_size && r->m.estimated_size &&
             it->estimated_size != r->m.estimated_size);
 }

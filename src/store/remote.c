@@ -147,6 +147,12 @@ update_flags(struct store *s, const struct store_row_message *r,
     return rc ? -1 : 0;
 }
 
+static const char *
+or_kept(const char *told, const char *kept)
+{
+    return told ? told : text(kept);
+}
+
 static int
 message_update(struct store *s, int64_t id, const struct store_item *it,
                struct arena *a, struct err *e)
@@ -159,13 +165,20 @@ message_update(struct store *s, int64_t id, const struct store_item *it,
         return 0;
     if (store_changed_content(s, &r, it, e))
         return -1;
-    /* INTERNALDATE stays; `told` is for recognising. */
+    /* INTERNALDATE stays; `told` is for recognising. A Change may bring only
+     * what has changed (MS-ASEMAIL 3.2.5.4.1): what it does not tell stays. */
     return db_run(s->db, e,
-                  "UPDATE message SET told = ?, sfrom = ?, sto = ?, scc = ?,"
-                  " subject = ?, class = ?, size = ?, verb = ? WHERE id = ?",
-                  "isssssiii", it->received, text(it->from), text(it->to),
-                  text(it->cc), text(it->subject), text(it->message_class),
-                  (int64_t)it->estimated_size, (int64_t)it->last_verb, id);
+                  "UPDATE message SET told = iif(?1 < 0, told, ?1), sfrom = ?2,"
+                  " sto = ?3, scc = ?4, subject = ?5, class = ?6,"
+                  " size = iif(?7, ?7, size), verb = iif(?8, ?9, verb)"
+                  " WHERE id = ?10",
+                  "isssssiiii", it->received, or_kept(it->from, r.m.from),
+                  or_kept(it->to, r.m.to), or_kept(it->cc, r.m.cc),
+                  or_kept(it->subject, r.m.subject),
+                  or_kept(it->message_class, r.m.message_class),
+                  (int64_t)it->estimated_size,
+                  (int64_t)(it->has & STORE_HAS_VERB),
+                  (int64_t)it->last_verb, id);
 }
 
 int

@@ -171,10 +171,14 @@ item_unpack(const struct packed *p, const char *at, struct store_item *it)
         .last_verb = p->last_verb,
     };
     for (unsigned i = 0; i < NTEXTS; i++) {
-        *texts[i] = p->length[i] ? at : "";
+        *texts[i] = p->length[i] ? at : NULL; /* not told */
         at += p->length[i];
     }
     it->thread = slice_make(at, p->thread);
+    if (!it->server_id)
+        it->server_id = "";
+    if (!it->categories)
+        it->categories = "";
 }
 
 int
