@@ -146,6 +146,27 @@ const char *account_key_problem(const struct account *); /* or NULL */
 int account_key_remove(struct account *, const char *fingerprint,
                        struct err *e);
 
+/* Looking for mail on the server (Search, from 16.1 Find), also where it is
+ * not synchronised. `folder` is a path, NULL: all. At most `max` are told. */
+#define ACCOUNT_FOUND_MAX 1000u
+struct account_found_mail {
+    int64_t received;    /* unix seconds; -1 not told */
+    char *from, *subject; /* NULL: not told */
+    char *folder;        /* path of it here, NULL: not one of ours */
+    uint32_t uid;        /* 0: the message is not known here */
+};
+struct account_found {
+    struct account_found_mail *mails;
+    size_t n;
+    uint64_t total; /* as the server counts, which may be a guess */
+};
+/* E_MISSING: no such folder; E_INPUT: nothing to look for. */
+struct op *account_search(struct account *, const char *words,
+                          const char *folder, size_t max,
+                          struct account_found *out, op_done_fn *done,
+                          void *arg);
+void account_found_clear(struct account_found *);
+
 /* Out of office. The order of both lists is that of eas.h. */
 enum account_oof_state {
     ACCOUNT_OOF_OFF,

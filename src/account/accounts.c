@@ -12,12 +12,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/now.h"
 #include "loop/worker.h"
 #include "secrets/hash.h"
 #include "secrets/secrets.h"
 #include "settings/settings.h"
 
 #define DELAY_MAX_MS 15000
+#define TALLY_MS ((int64_t)900 * 1000)
 
 /* A random label per installation that nobody outside can guess (RFC 8601
  * section 5, SMIME.md section 8). */
@@ -86,6 +88,8 @@ accounts_free(struct accounts **sp)
         account_close(LIST_OBJECT(set->list.next, struct account, node),
                       "the server is going down");
     secrets_close(&set->secrets);
+    for (size_t i = 0; i < ACCOUNT_TALLIES; i++)
+        free(set->tallies[i].key);
     free(set->authserv_id);
     free(set);
     *sp = NULL;
@@ -238,27 +242,97 @@ hash_done(struct worker_job *job, bool wanted)
     login_job_free(j);
 }
 
+/* The peer without its port. */
+static int
+host_length(const char *who)
+{
+    const char *colon = strrchr(who, ':');
+
+    return colon ? (int)(colon - who) : (int)strlen(who);
+}
+
+/* The place of a key; with `make` in any case, the oldest gives way. */
+static struct account_tally *
+tally_find(struct accounts *set, const char *key, bool make)
+{
+    struct account_tally *t = set->tallies, *place = t;
+    int64_t now = now_ms();
+
+    for (size_t i = 0; i < ACCOUNT_TALLIES; i++, t++) {
+        if (t->key && now - t->at > TALLY_MS) {
+            free(t->key);
+            *t = (struct account_tally){0};
+        }
+        if (t->key && !strcmp(t->key, key))
+            return t;
+        if (place->key && (!t->key || t->at < place->at))
+            place = t;
+    }
+    if (!make)
+        return NULL;
+    free(place->key);
+    *place = (struct account_tally){.key = xstrdup(key)};
+    return place;
+}
+
+static unsigned
+tally_add(struct accounts *set, const char *key)
+{
+    struct account_tally *t = tally_find(set, key, true);
+
+    t->at = now_ms();
+    return ++t->failed;
+}
+
+/* How many times the delay: the worse of the two. */
+static unsigned
+login_failed(struct login *l)
+{
+    int n = host_length(l->who);
+    char *host = xstrndup(l->who, (size_t)n);
+    char *pair = xasprintf("%s %s", host, l->name);
+    unsigned a = tally_add(l->set, pair), b = tally_add(l->set, host);
+
+    free(host);
+    free(pair);
+    return a > b ? a : b;
+}
+
+static void
+login_worked(struct login *l)
+{
+    char *pair = xasprintf("%.*s %s", host_length(l->who), l->who, l->name);
+    struct account_tally *t = tally_find(l->set, pair, false);
+
+    if (t) {
+        free(t->key);
+        *t = (struct account_tally){0};
+    }
+    free(pair);
+}
+
 static void
 on_hash(void *arg, const struct err *err)
 {
     struct login *l = arg;
     int64_t delay;
+    unsigned failed;
 
     if (err) {
         login_end(l, err);
         return;
     }
     if (!l->fits) {
-        l->set->failed++;
+        failed = login_failed(l);
         delay = (int64_t)l->set->settings->login_delay * 1000 *
-                (l->set->failed < 8 ? l->set->failed : 8);
+                (failed < 8 ? failed : 8);
         log_warn("account", "login=%s from=%s wrong login or password, %u in "
                             "a row",
-                 l->name, l->who, l->set->failed);
+                 l->name, l->who, failed);
         loop_timer_set(&l->delay, delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS);
         return;
     }
-    l->set->failed = 0;
+    login_worked(l);
     log_info("account", "account=%s from=%s logged in", l->account->name,
              l->who);
     if (l->account->error.code && !l->account->store) {

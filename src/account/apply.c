@@ -14,6 +14,7 @@
 #include "keys/keys.h"
 #include "outbox/outbox.h"
 #include "settings/settings.h"
+#include "store/body.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "view/view.h"
@@ -116,6 +117,7 @@ account_apply(struct account *a, const struct settings_account *s)
     sync_set_intervals(a->sync, (const int64_t[SYNC_KINDS]){
                                     s->sync_interval_inbox, s->sync_interval,
                                     s->sync_interval_other});
+    store_cache_limit(a->store, s->cache_size);
     keys_choose(a->keys, s->signing_key, s->encryption_key);
     apply_certs(a, s);
     apply_name(a, was);

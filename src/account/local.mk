@@ -4,7 +4,7 @@ libsp_account_a_SOURCES = \
 	src/account/accounts.c src/account/apply.c \
 	src/account/device.c \
 	src/account/erase.c src/account/import.c src/account/oof.c src/account/open.c \
-	src/account/private.h src/account/tell.c src/account/wipe.c
+	src/account/private.h src/account/search.c src/account/tell.c src/account/wipe.c
 
 check_PROGRAMS += tests/unit/test_account_wipe
 TESTS += tests/unit/test_account_wipe

@@ -15,6 +15,7 @@
 #include "outbox/outbox.h"
 #include "secrets/secrets.h"
 #include "settings/settings.h"
+#include "store/body.h"
 #include "store/folder.h"
 #include "store/store.h"
 #include "sync/sync.h"
@@ -191,6 +192,7 @@ open_rest(struct account *a, const char *dir, struct err *e)
     account_share_issuers(a);
     if (keys_problem(a->keys))
         log_warn("account", "account=%s %s", a->name, keys_problem(a->keys));
+    store_cache_limit(a->store, a->settings->cache_size);
     a->sync = sync_new(&sync);
     out.keys = a->keys;
     out.certs = a->certs;

@@ -39,6 +39,16 @@ struct account {
     struct secrets_known known; /* the local password that was right */
 };
 
+/* Wrong logins of one name from one peer, or of one peer whatever the name:
+ * the first is forgotten by a login that fits, the second only by time, so an
+ * own account is no means to guess another's password faster. */
+#define ACCOUNT_TALLIES 128
+struct account_tally {
+    char *key; /* heap; NULL: free */
+    unsigned failed;
+    int64_t at; /* now_ms() of the last one */
+};
+
 struct accounts {
     struct loop *loop;
     struct worker *crypto, *disk;
@@ -46,7 +56,7 @@ struct accounts {
     struct secrets *secrets;
     char *authserv_id;
     struct list list;
-    unsigned failed; /* logins in a row, for the delay */
+    struct account_tally tallies[ACCOUNT_TALLIES];
 };
 
 /* ---- account.c ---- */

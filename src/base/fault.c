@@ -12,9 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/now.h"
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    bool read, fail, count;
+    bool read, fail, count, full;
+    int64_t full_ms, full_until; /* now_ms(), 0: not yet */
     char kind[32];
     long left, hurry;
 } plan;
@@ -24,6 +27,7 @@ plan_read(void)
 {
     const char *s = getenv("SEALPOST_FAULT");
     const char *hurry = getenv("SEALPOST_FAULT_HURRY");
+    const char *full = getenv("SEALPOST_FAULT_FULL");
     char action[8] = "";
 
     plan.hurry = hurry ? strtol(hurry, NULL, 10) : 1;
@@ -32,7 +36,10 @@ plan_read(void)
     if (!s || sscanf(s, "%31[^:]:%ld:%7s", plan.kind, &plan.left, action) < 2)
         plan.left = -1;
     plan.count = s && strcmp(s, "count") == 0;
-    plan.fail = strcmp(action, "fail") == 0;
+    plan.full = strcmp(action, "full") == 0;
+    plan.fail = plan.full || strcmp(action, "fail") == 0;
+    plan.full_ms = full ? strtol(full, NULL, 10) : 1000;
+    plan.full_until = 0;
 }
 
 static void
@@ -74,6 +81,13 @@ fault_wait(int64_t wait)
     return by < 2 || wait < 2 ? wait : wait / by + 1;
 }
 
+/* What a full disk cannot do. */
+static bool
+needs_room(const char *kind)
+{
+    return strcmp(kind, "commit-before") == 0 || strcmp(kind, "write") == 0;
+}
+
 int64_t
 fault_clock(void)
 {
@@ -95,7 +109,7 @@ fault_clock(void)
 bool
 fault_point(const char *kind)
 {
-    bool hit = false;
+    bool hit = false, full;
 
     pthread_mutex_lock(&lock);
     if (!plan.read)
@@ -103,11 +117,14 @@ fault_point(const char *kind)
     if (plan.left > 0 &&
         (strcmp(plan.kind, "any") == 0 || strcmp(plan.kind, kind) == 0))
         hit = --plan.left == 0;
+    if (hit && plan.full)
+        plan.full_until = now_ms() + plan.full_ms;
+    full = !hit && needs_room(kind) && now_ms() < plan.full_until;
     if (plan.count)
         note("point", kind);
     pthread_mutex_unlock(&lock);
     if (!hit)
-        return false;
+        return full;
     note("fired", kind);
     if (!plan.fail)
         _exit(99);

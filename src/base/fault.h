@@ -5,7 +5,9 @@
  * SEALPOST_FAULT=KIND:N[:ACTION] makes the N-th call of fault_point(KIND)
  * end the process at once (ACTION `kill`, the default: _exit without any
  * clean-up, as kill -9 would) or return true (`fail`). KIND `any` counts all
- * kinds. When the fault fires, the file named by SEALPOST_FAULT_LOG gets a
+ * kinds. With ACTION `full` the disk is full from the N-th call on, for
+ * SEALPOST_FAULT_FULL milliseconds (1000): each "commit-before" and "write"
+ * returns true. When the fault fires, the file named by SEALPOST_FAULT_LOG gets a
  * line, so that a test can tell a stop that was never reached.
  * SEALPOST_FAULT=count stops nothing: each point leaves a line there, so that
  * a test knows how many there are.

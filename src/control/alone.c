@@ -62,6 +62,7 @@ control_alone(const struct control_server_config *config,
     json_decref(a.call.result);
     free(a.call.text);
     control_oof_free(&a.call);
+    control_search_free(&a.call);
     account_unref(&a.call.account);
     if (o) {
         control_wipe(o, "password");

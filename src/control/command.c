@@ -24,6 +24,7 @@ static const struct control_command commands[] = {
     {"cert refuse", true, control_cert_refuse},
     {"cert remove", true, control_cert_remove},
     {"cert show", true, control_cert_show},
+    {"folder empty", true, control_folder_empty},
     {"folder list", true, control_folder_list},
     {"key import", true, control_key_import},
     {"key list", true, control_key_list},
@@ -38,6 +39,7 @@ static const struct control_command commands[] = {
     {"queue retry", false, control_queue_retry},
     {"queue show", false, control_queue_show},
     {"reload", false, control_reload},
+    {"search", true, control_search},
     {"status", false, control_status},
 };
 

@@ -8,6 +8,7 @@ libsp_control_a_SOURCES = \
 	src/control/private.h \
 	src/control/queue.c \
 	src/control/request.c \
+	src/control/search.c \
 	src/control/server.c src/control/server.h \
 	src/control/status.c
 

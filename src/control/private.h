@@ -15,7 +15,9 @@
 #include "loop/op.h"
 
 struct account;
+struct account_found;
 struct account_oof;
+struct sync_emptied;
 struct listener;
 struct json_t;
 struct store;
@@ -57,6 +59,8 @@ struct control_call {
     struct json_t *result;
     char *text;
     struct account_oof *oof;
+    struct account_found *found;
+    struct sync_emptied *emptied;
     void (*answer)(struct control_call *, const struct err *err);
     void *client;
 };
@@ -92,7 +96,11 @@ control_run_fn control_cert_list, control_cert_show, control_cert_add;
 control_run_fn control_cert_accept, control_cert_refuse, control_cert_remove;
 control_run_fn control_policy, control_oof_get, control_oof_set;
 
+control_run_fn control_search, control_folder_empty;
+
 /* What an oof command waits for. */
 void control_oof_free(struct control_call *);
+/* What search and folder empty wait for. */
+void control_search_free(struct control_call *);
 
 #endif

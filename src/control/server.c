@@ -85,6 +85,7 @@ call_clear(struct client *c)
     json_decref(c->call.result);
     free(c->call.text);
     control_oof_free(&c->call);
+    control_search_free(&c->call);
     account_unref(&c->call.account);
     memset(&c->call, 0, sizeof c->call);
     if (c->request) {

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "settings/settings.h"
+#include "store/body.h"
 #include "store/folder.h"
 #include "store/journal.h"
 #include "store/message.h"
@@ -146,6 +147,8 @@ state_set(json_t *o, const struct account *a, const struct account_link *link,
         state = "stopped", e = &link->stopped;
     else if (st->state != SYNC_WAITING)
         e = &st->error;
+    else if (st->bodies_error.code)
+        e = &st->bodies_error;
     json_object_set_new(o, "state", json_string(state));
     json_object_set_new(o, "error", e->code ? text(e->text) : json_null());
     json_object_set_new(o, "code", e->code ? json_string(err_name(e->code))
@@ -171,6 +174,11 @@ store_set(json_t *o, struct store *s)
                         json_integer((json_int_t)missing));
     json_object_set_new(o, "body_bytes",
                         json_integer((json_int_t)usage.body_bytes));
+    json_object_set_new(o, "cache_problem",
+                        store_cache_is_fickle(s)
+                            ? text("the server does not give the same bytes "
+                                   "twice: nothing is evicted any more")
+                            : json_null());
     json_object_set_new(o, "free_bytes",
                         json_integer((json_int_t)usage.free_bytes));
     json_object_set_new(o, "journal_open", json_integer((json_int_t)journal));

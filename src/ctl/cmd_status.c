@@ -143,6 +143,12 @@ show_account(const json_t *a, FILE *to)
                 false);
         fputc('\n', to);
     }
+    if (json_is_string(json_object_get(a, "cache_problem"))) {
+        fputs("    cache      ", to);
+        ctl_put(to, slice_of(ctl_text(a, "cache_problem", text, sizeof text)),
+                false);
+        fputc('\n', to);
+    }
     if (!json_object_get(a, "messages"))
         return;
     fprintf(to, "    mail       %lld messages in %lld folders, %lld not yet "

@@ -75,6 +75,13 @@ static const struct ctl_option oof_options[] = {
 static const struct ctl_option remove_options[] = {
     {"--yes", NULL, "do not ask"}, END};
 
+static const struct ctl_option search_options[] = {
+    {"--folder", "FOLDER", "only there; else everywhere"},
+    {"--max", "N", "at most so many, 1 to 1000; else 100"},
+    END};
+static const struct ctl_option empty_options[] = {
+    {"--force", NULL, "also a folder that is neither trash nor junk"}, END};
+
 const struct ctl_command ctl_commands[] = {
     {"account add", "NAME", 1, 1, add_options,
      "adds an account to the configuration", ctl_cmd_account_add},
@@ -101,6 +108,8 @@ const struct ctl_command ctl_commands[] = {
      ctl_cmd_config_check},
     {"config show", "[ACCOUNT]", 0, 1, NULL, "every setting in force",
      ctl_cmd_config_show},
+    {"folder empty", "ACCOUNT FOLDER", 2, 2, empty_options,
+     "deletes all mail of a folder for good", ctl_cmd_folder_empty},
     {"folder list", "ACCOUNT", 1, 1, NULL, "the folders of an account",
      ctl_cmd_folder_list},
     {"key import", "ACCOUNT FILE", 2, 2, import_options,
@@ -129,6 +138,8 @@ const struct ctl_command ctl_commands[] = {
      ctl_cmd_queue_show},
     {"reload", "", 0, 0, NULL, "the daemon reads its configuration anew",
      ctl_cmd_reload},
+    {"search", "ACCOUNT WORDS", 2, 2, search_options,
+     "looks for mail at the server", ctl_cmd_search},
     {"smime open", "FILE", 1, 1, open_options,
      "layers, verdict and readable form of a message", ctl_cmd_smime_open},
     {"smime seal", "FILE", 1, 1, seal_options, "signs and encrypts a message",

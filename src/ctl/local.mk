@@ -11,6 +11,7 @@ libsp_ctl_a_SOURCES = \
 	src/ctl/cmd_oof.c \
 	src/ctl/cmd_queue.c \
 	src/ctl/cmd_remove.c \
+	src/ctl/cmd_search.c \
 	src/ctl/cmd_smime_open.c \
 	src/ctl/cmd_smime_seal.c \
 	src/ctl/cmd_status.c \

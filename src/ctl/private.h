@@ -179,6 +179,7 @@ int ctl_settings(struct ctl *, bool absent_ok, struct err *e);
 
 int ctl_cmd_mime(struct ctl *, struct err *e);
 int ctl_cmd_wbxml(struct ctl *, struct err *e);
+int ctl_cmd_search(struct ctl *, struct err *e);
 int ctl_cmd_smime_open(struct ctl *, struct err *e);
 int ctl_cmd_smime_seal(struct ctl *, struct err *e);
 int ctl_cmd_config_check(struct ctl *, struct err *e);
@@ -193,6 +194,7 @@ int ctl_cmd_cert_list(struct ctl *, struct err *e);
 int ctl_cmd_cert_refuse(struct ctl *, struct err *e);
 int ctl_cmd_cert_remove(struct ctl *, struct err *e);
 int ctl_cmd_cert_show(struct ctl *, struct err *e);
+int ctl_cmd_folder_empty(struct ctl *, struct err *e);
 int ctl_cmd_folder_list(struct ctl *, struct err *e);
 int ctl_cmd_key_import(struct ctl *, struct err *e);
 int ctl_cmd_key_list(struct ctl *, struct err *e);

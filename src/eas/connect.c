@@ -229,6 +229,8 @@ connect_ask(void *self)
         next = connect_judge(eas);
         return next == FLOW_NEXT ? connect_asked(eas) : next;
     }
+    if (!eas->state.version[0]) /* moved: another server */
+        return FLOW_BACK;
     if (!provision_is_due(eas))
         return FLOW_DONE;
     connect_prepare(eas, EAS_CMD_PROVISION);
@@ -279,6 +281,8 @@ connect_ack(void *self)
         next = connect_judge(eas);
         return next == FLOW_NEXT ? connect_acked(eas) : next;
     }
+    if (!eas->state.version[0])
+        return FLOW_BACK;
     if (!eas->has_asked)
         return FLOW_NEXT;
     connect_prepare(eas, EAS_CMD_PROVISION);
@@ -293,14 +297,18 @@ static enum flow_next
 connect_device(void *self)
 {
     struct eas *eas = self;
-    enum flow_next next;
 
     if (eas->connect_sent) {
-        next = connect_judge(eas);
         /* What it says is for administrators only; a server that will not
          * hear it is no reason to stop. */
-        return next;
+        if (eas->connect_outcome == EAS_NEED_PROVISION && !eas->wipe_told) {
+            eas->connect_sent = false;
+            return FLOW_NEXT;
+        }
+        return connect_judge(eas);
     }
+    if (!eas->state.version[0])
+        return FLOW_BACK;
     if (eas_version_is(eas, 141))
         return FLOW_NEXT;
     connect_prepare(eas, EAS_CMD_SETTINGS);

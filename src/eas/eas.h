@@ -432,15 +432,18 @@ struct eas_search_ask {
     const char *text;       /* words as the server's index knows them */
     int64_t since, before;  /* of DateReceived, unix seconds; -1: any */
     unsigned first;         /* of the results; a page has 100 */
+    const char *id;         /* of the answer with the page before; or NULL */
 };
 struct eas_hit {
     char *collection, *server_id; /* server_id NULL from Search */
     char *long_id;                /* NULL from Find */
-    char *subject;
+    char *from, *subject;
     int64_t received; /* -1 not told */
 };
 struct eas_search_answer {
     int status, reaction;
+    bool find; /* the statuses are those of Find */
+    char id[40];
     struct eas_hit *hits;
     size_t n;
     uint64_t total;

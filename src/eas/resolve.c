@@ -18,6 +18,7 @@ struct resolve_call {
     struct eas_call call;
     char **to;
     size_t n;
+    bool was_empty; /* the answer, once */
     struct eas_people *out;
 };
 
@@ -138,7 +139,13 @@ resolve_answer(struct eas_call *c, struct slice body, struct err *e)
     struct arena *a;
     int rc;
 
-    if (!body.n) { /* nothing to say, also seen */
+    /* Either an accident, or a server that knows the command but nothing of
+     * certificates (SOGo always answers so): the second time tells. */
+    if (!body.n && !r->was_empty) {
+        r->was_empty = true;
+        return 1;
+    }
+    if (!body.n) {
         r->out->answered = false;
         return 0;
     }

@@ -21,6 +21,7 @@ struct search_call {
     char *collection, *text;
     int64_t since, before;
     unsigned first;
+    char id[40];
     struct eas_search_answer *out;
 };
 
@@ -114,19 +115,30 @@ write_kql(struct wbxml_writer *w, const struct search_call *s)
     buf_clear(&b);
 }
 
+/* A GUID for a new search; the pages after the first have that of it. */
+static void
+id_choose(struct search_call *s, const char *before)
+{
+    char id[33];
+
+    if (before && *before) {
+        snprintf(s->id, sizeof s->id, "%s", before);
+        return;
+    }
+    code_random_hex(id, 16);
+    snprintf(s->id, sizeof s->id, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8,
+             id + 12, id + 16, id + 20);
+}
+
 static int
 find_build(struct eas_call *c, struct err *e)
 {
     struct search_call *s = (struct search_call *)c;
     struct wbxml_writer *w = &c->req.w;
-    char id[33], guid[40];
 
     (void)e;
-    code_random_hex(id, 16);
-    snprintf(guid, sizeof guid, "%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8,
-             id + 12, id + 16, id + 20);
     wbxml_write_start(w, FIND_FIND);
-    wbxml_write_text(w, FIND_SEARCH_ID, guid);
+    wbxml_write_text(w, FIND_SEARCH_ID, s->id);
     wbxml_write_start(w, FIND_EXECUTE_SEARCH);
     wbxml_write_start(w, FIND_MAIL_BOX_SEARCH_CRITERION);
     wbxml_write_start(w, FIND_QUERY);
@@ -164,6 +176,7 @@ hit_add(struct eas_search_answer *out, const struct wbxml_node *n,
         .long_id =
             long_id ? eas_dup_text(wbxml_text(n, long_id, 0), VALUE_MAX)
                     : NULL,
+        .from = eas_dup_text(wbxml_text(properties, EMAIL_FROM, 0), VALUE_MAX),
         .subject = eas_dup_text(wbxml_text(properties, EMAIL_SUBJECT, 0),
                                 VALUE_MAX),
         .received =
@@ -194,6 +207,7 @@ search_answer(struct eas_call *c, struct slice body, struct err *e)
         status = wbxml_number(at, 1, find ? FIND_STATUS : SEARCH_STATUS, 0);
     eas_status_set(c->kind->command, (int)status, &s->out->status,
                    &s->out->reaction);
+    s->out->find = find;
     total = wbxml_number(at, 0, find ? FIND_TOTAL : SEARCH_TOTAL, 0);
     s->out->total = total > 0 ? (uint64_t)total : 0;
     n = wbxml_find(at, find ? FIND_RESULT : SEARCH_RESULT, 0);
@@ -242,6 +256,8 @@ eas_search(struct eas *eas, const struct eas_search_ask *ask,
     s->since = ask->since;
     s->before = ask->before;
     s->first = ask->first;
+    id_choose(s, ask->id);
+    memcpy(out->id, s->id, sizeof out->id);
     return eas_call_start(&s->call, done, arg);
 }
 
@@ -252,6 +268,7 @@ eas_search_answer_clear(struct eas_search_answer *a)
         free(a->hits[i].collection);
         free(a->hits[i].server_id);
         free(a->hits[i].long_id);
+        free(a->hits[i].from);
         free(a->hits[i].subject);
     }
     free(a->hits);

@@ -6,12 +6,20 @@
 #include "sync/sync.h"
 
 static void
+idle_end(struct imap_client *c)
+{
+    c->idling = false;
+    if (c->selected)
+        imap_selected_wake(c->selected);
+}
+
+static void
 on_done(struct imap_client *c, struct slice line)
 {
     struct imap_command *cmd = c->command;
     struct err e;
 
-    c->idling = false;
+    idle_end(c);
     if (slice_iis(line, "DONE")) {
         cmd->ok_text = "IDLE done";
         imap_command_end(cmd, NULL);
@@ -24,7 +32,7 @@ on_done(struct imap_client *c, struct slice line)
 static void
 idle_clear(struct imap_command *cmd)
 {
-    cmd->client->idling = false;
+    idle_end(cmd->client);
 }
 
 void
@@ -36,6 +44,8 @@ imap_cmd_idle(struct imap_command *cmd)
     imap_client_ask(c, "idling", on_done);
     c->idling = true;
     imap_updates_send(c, true);
-    if (c->selected && !c->closing)
-        sync_pull_soon(account_sync(c->account), c->selected->folder);
+    if (!c->selected || c->closing)
+        return;
+    imap_selected_rest(c->selected);
+    sync_pull_soon(account_sync(c->account), c->selected->folder);
 }

@@ -6,7 +6,8 @@ libsp_imap_a_SOURCES = \
 	src/imap/cmd_idle.c src/imap/cmd_list.c src/imap/cmd_login.c \
 	src/imap/cmd_move.c src/imap/cmd_search.c src/imap/cmd_select.c \
 	src/imap/cmd_status.c src/imap/cmd_store.c src/imap/cmd_subscribe.c \
-	src/imap/command.c src/imap/command.h src/imap/copy.h \
+	src/imap/command.c src/imap/command.h \
+	src/imap/compact.c src/imap/compact.h src/imap/copy.h \
 	src/imap/envelope.c src/imap/envelope.h src/imap/expunge.c \
 	src/imap/fetch.h src/imap/fetch_write.c \
 	src/imap/flags.c src/imap/flags.h \

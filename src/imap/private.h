@@ -59,7 +59,8 @@ struct imap_selected {
     int64_t folder;
     uint32_t uidvalidity, uidnext; /* as told */
     bool read_only, lost;          /* lost: the folder was deleted */
-    struct imap_entry *entries;    /* ascending UID */
+    struct imap_entry *entries;    /* ascending UID; NULL while it rests */
+    struct imap_compact *compact;  /* instead, or NULL */
     size_t n, told, cap;           /* the first `told` have numbers */
     size_t gone, changed;          /* entries that are marked */
     struct store_watcher watcher;
@@ -69,6 +70,10 @@ struct imap_selected {
 int imap_selected_new(struct imap_client *, int64_t folder, bool read_only,
                       struct imap_selected **out, struct err *e);
 void imap_selected_free(struct imap_selected **);
+/* Nobody looks at the entries for a while (IDLE): packed, unless something is
+ * to be told. And back; both may be called at any time. */
+void imap_selected_rest(struct imap_selected *);
+void imap_selected_wake(struct imap_selected *);
 /* By UID among all, or NULL. */
 struct imap_entry *imap_selected_uid(struct imap_selected *, uint32_t uid);
 /* The set of a command as entries with numbers, ascending, in the arena:

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "imap/compact.h"
 #include "store/folder.h"
 #include "store/message.h"
 
@@ -71,7 +72,32 @@ imap_selected_free(struct imap_selected **sp)
     store_unwatch(s->store, &s->watcher);
     loop_task_cancel(&s->soon);
     free(s->entries);
+    imap_compact_free(&s->compact);
     free(s);
+}
+
+void
+imap_selected_rest(struct imap_selected *s)
+{
+    if (s->compact || s->gone || s->changed || s->n > s->told)
+        return;
+    s->compact = imap_compact_new(s->entries, s->n);
+    if (!s->compact)
+        return;
+    free(s->entries);
+    s->entries = NULL;
+    s->cap = 0;
+}
+
+void
+imap_selected_wake(struct imap_selected *s)
+{
+    if (!s->compact)
+        return;
+    s->cap = s->n + 1;
+    s->entries = xcalloc(s->cap, sizeof *s->entries);
+    imap_compact_unpack(s->compact, s->entries, s->n);
+    imap_compact_free(&s->compact);
 }
 
 /* ---- finding ---- */
@@ -161,24 +187,39 @@ mark(size_t *count, struct imap_entry *en, unsigned bit)
     en->marks |= (uint16_t)bit;
 }
 
+static uint32_t
+last_uid(const struct imap_selected *s)
+{
+    if (!s->n)
+        return 0;
+    return s->compact ? imap_compact_uid(s->compact) : s->entries[s->n - 1].uid;
+}
+
 static void
 entry_added(struct imap_selected *s, const struct store_change *c)
 {
-    if (imap_selected_uid(s, c->uid))
-        return; /* the snapshot was newer than this flush */
-    if (s->n && s->entries[s->n - 1].uid > c->uid)
-        return; /* was there, went, and both are older than the snapshot */
-    if (s->n == s->cap) {
-        s->cap *= 2;
-        s->entries = xrealloc(s->entries, s->cap * sizeof *s->entries);
-    }
-    s->entries[s->n++] = (struct imap_entry){
+    struct imap_entry en = {
         .id = c->message,
         .uid = c->uid,
         .flags = (uint16_t)c->flags,
         .marks = IMAP_WORDS,
     };
+
+    /* The snapshot was newer than this flush; or it was there, went, and both
+     * are older than the snapshot. */
+    if (c->uid <= last_uid(s))
+        return;
     s->uidnext = c->uid + 1;
+    if (s->compact) {
+        imap_compact_add(s->compact, &en);
+        s->n++;
+        return;
+    }
+    if (s->n == s->cap) {
+        s->cap *= 2;
+        s->entries = xrealloc(s->entries, s->cap * sizeof *s->entries);
+    }
+    s->entries[s->n++] = en;
 }
 
 static void
@@ -220,10 +261,13 @@ imap_selected_flags(struct imap_selected *s, struct imap_entry *en,
         en->marks |= IMAP_WORDS;
 }
 
+/* Told at once where the numbering had to be unpacked, so that a thousand
+ * clients need not have theirs unpacked at the same time. */
 static void
 on_changes(void *arg, const struct store_change *c, size_t n)
 {
     struct imap_selected *s = arg;
+    bool rested = s->compact;
 
     for (size_t i = 0; i < n; i++) {
         if (c[i].folder != s->folder)
@@ -233,9 +277,11 @@ on_changes(void *arg, const struct store_change *c, size_t n)
             entry_added(s, &c[i]);
             break;
         case STORE_MESSAGE_REMOVED:
+            imap_selected_wake(s);
             entry_removed(s, &c[i]);
             break;
         case STORE_MESSAGE_FLAGS:
+            imap_selected_wake(s);
             entry_flags(s, &c[i]);
             break;
         case STORE_FOLDER_REMOVED:
@@ -244,6 +290,10 @@ on_changes(void *arg, const struct store_change *c, size_t n)
         default:
             break;
         }
+    }
+    if (rested && !s->compact && s->client->idling && !s->lost) {
+        imap_updates_send(s->client, true);
+        imap_selected_rest(s);
     }
     if (s->client->idling && imap_updates_due(s->client))
         loop_task_soon(&s->soon);
@@ -254,6 +304,9 @@ on_soon(void *arg)
 {
     struct imap_selected *s = arg;
 
-    if (s->client->idling)
-        imap_updates_send(s->client, true);
+    if (!s->client->idling)
+        return;
+    imap_updates_send(s->client, true);
+    if (!s->client->closing)
+        imap_selected_rest(s);
 }

@@ -81,15 +81,93 @@ body_release(struct store *s, int64_t body, struct err *e)
     if (others)
         return 0;
     store_file_doom(s, store_body_path(s, body));
+    s->cache_used = -1;
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", body);
 }
 
 /* Why bytes are put in the place of others, or not. */
 enum body_how {
-    BODY_FIRST,   /* those that are there stay, but for a stand-in */
+    BODY_BORN,    /* made here; those that are there stay */
+    BODY_FETCHED, /* the same, but for a stand-in, an evicted body, and one
+                     that the server changed */
     BODY_REPLACE,
     BODY_STANDIN, /* only where there are none */
 };
+
+/* The bytes that this message had are these. 1, 0, -1. */
+static int
+body_same(struct store *s, int64_t body, const unsigned char *digest,
+          struct err *e)
+{
+    int64_t one;
+
+    return db_int(s->db, e, &one, "SELECT 1 FROM body WHERE id = ? AND"
+                                  " digest = ?",
+                  "ib", body, slice_make(digest, 32));
+}
+
+static int
+body_put(struct store *s, const struct store_row_message *r, int64_t body,
+         const unsigned char *digest, enum body_how how, struct err *e)
+{
+    bool fetched = how == BODY_FETCHED || how == BODY_REPLACE;
+    int64_t size = 0;
+
+    if (db_run(s->db, e,
+               "UPDATE body SET ready = 1, digest = ?, fetched = ?, used = ?"
+               " WHERE id = ?",
+               "biii", slice_make(digest, 32), (int64_t)fetched,
+               r->m.received * 1000, body) ||
+        db_run(s->db, e,
+               "UPDATE message SET body = ?, body_after = ?,"
+               " body_state = ?, body_check = 0 WHERE id = ?",
+               "iiii", body, now_unix() + 86400,
+               (int64_t)(how == BODY_STANDIN ? STORE_BODY_STANDIN
+                                             : STORE_BODY_PRESENT),
+               r->m.id) ||
+        db_int(s->db, e, &size, "SELECT size FROM body WHERE id = ?", "i",
+               body) < 0)
+        return -1;
+    if (fetched)
+        store_cache_grown(s, size);
+    return 0;
+}
+
+/* A message that has, or had, bytes. 1: those that are here stay; 0: the new
+ * ones take their place. */
+static int
+body_again(struct store *s, const struct store_row_message *r, int64_t body,
+           const unsigned char *digest, enum body_how how, struct err *e)
+{
+    bool evicted = r->m.body == STORE_BODY_ABSENT;
+    bool compare = how == BODY_FETCHED && (evicted || r->check);
+    int same = compare ? body_same(s, r->body_id, digest, e) : 0, recorded;
+    int64_t one;
+
+    if (same < 0)
+        return -1;
+    if (how == BODY_STANDIN ||
+        (!compare && how != BODY_REPLACE && r->m.body != STORE_BODY_STANDIN))
+        return 1;
+    if (same && !evicted)
+        return db_run(s->db, e, "UPDATE message SET body_check = 0 WHERE"
+                                " id = ?", "i", r->m.id)
+                   ? -1
+                   : 1;
+    if (body_put(s, r, body, digest, how, e) ||
+        body_release(s, r->body_id, e))
+        return -1;
+    if (same)
+        return 0;
+    if (evicted && !r->check && store_cache_rebuilt(s, e))
+        return -1;
+    /* Of what left before it was ever opened nothing was told. */
+    recorded = db_int(s->db, e, &one, "SELECT 1 FROM view WHERE message = ?",
+                      "i", r->m.id);
+    if (recorded < 0)
+        return -1;
+    return evicted && !recorded ? 0 : store_message_renew(s, r->m.id, e);
+}
 
 static int
 body_attach(struct store *s, int64_t message, int64_t body,
@@ -100,30 +178,16 @@ body_attach(struct store *s, int64_t message, int64_t body,
     struct store_row_message r;
     int rc = store_message_load(s, message, a, &r, e);
 
-    if (rc == 0 && r.body_id && how != BODY_REPLACE &&
-        (how == BODY_STANDIN || r.m.body != STORE_BODY_STANDIN)) {
-        rc = 1; /* the first bytes stay */
-    } else if (rc == 0) {
-        rc = db_run(s->db, e,
-                    "UPDATE body SET ready = 1, digest = ? WHERE id = ?",
-                    "bi", slice_make(digest, 32), body) ||
-             db_run(s->db, e,
-                    "UPDATE message SET body = ?, body_after = ?,"
-                    " body_state = ? WHERE id = ?",
-                    "iiii", body, now_unix() + 86400,
-                    (int64_t)(how == BODY_STANDIN ? STORE_BODY_STANDIN
-                                                  : STORE_BODY_PRESENT),
-                    message);
-        if (rc == 0 && r.body_id)
-            rc = body_release(s, r.body_id, e) ||
-                 store_message_renew(s, message, e);
+    if (rc == 0)
+        rc = r.body_id ? body_again(s, &r, body, digest, how, e)
+                       : body_put(s, &r, body, digest, how, e);
+    if (rc == 0) {
         c.folder = r.m.folder;
         c.uid = r.m.uid;
-        if (rc == 0)
-            store_change_note(s, &c);
+        store_change_note(s, &c);
     }
     arena_free(&a);
-    return rc < 0 || (rc && e && e->code) ? -1 : rc;
+    return rc;
 }
 
 /* The loop's half: commits, or removes what was written. */
@@ -177,7 +241,7 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
     rc = body_file(path, raw, digest, e);
     free(path);
     if (rc == 0)
-        rc = body_commit(s, message, body, digest, BODY_FIRST, e);
+        rc = body_commit(s, message, body, digest, BODY_BORN, e);
     if (rc)
         body_forget(s, body);
     return rc;
@@ -188,8 +252,9 @@ store_body_write(struct store *s, int64_t message, struct slice raw,
 struct save_job {
     struct worker_job job;
     struct store_tie tie;
+    struct list node; /* of the store's saves, while it is open */
     int64_t message, body;
-    char *path, *raw;
+    char *path, *raw; /* path NULL: another one saves it, and is waited for */
     size_t len;
     enum body_how how;
     unsigned char digest[32];
@@ -200,7 +265,8 @@ save_run(struct worker_job *job)
 {
     struct save_job *j = (struct save_job *)job;
 
-    body_file(j->path, slice_make(j->raw, j->len), j->digest, &job->err);
+    if (j->path)
+        body_file(j->path, slice_make(j->raw, j->len), j->digest, &job->err);
 }
 
 static void
@@ -211,7 +277,10 @@ save_done(struct worker_job *job, bool wanted)
 
     (void)wanted; /* what was fetched is kept even if its client has left */
     store_untie(&j->tie);
-    if (!s) {
+    list_remove(&j->node);
+    if (!j->path) {
+        /* nothing to do: the disk worker takes one after the other */
+    } else if (!s) {
         file_remove(j->path, NULL); /* its row goes at the next opening */
         err_set(&job->err, E_CANCELED, "the store was closed");
         worker_job_fail(job, &job->err);
@@ -230,13 +299,51 @@ save_done(struct worker_job *job, bool wanted)
     free(j);
 }
 
+/* A client's fetch and the backfill may have asked for the same message: the
+ * second one need not be written, to be thrown away. */
+static bool
+is_being_saved(const struct store *s, int64_t message)
+{
+    const struct list *n;
+
+    for (n = s->saves.next; n != &s->saves; n = n->next)
+        if (LIST_OBJECT(n, struct save_job, node)->message == message)
+            return true;
+    return false;
+}
+
+static bool
+is_here(struct store *s, int64_t message)
+{
+    int64_t one;
+
+    return db_int(s->db, NULL, &one,
+                  "SELECT 1 FROM message WHERE id = ? AND body_state = 1 AND"
+                  " body_check = 0",
+                  "i", message) == 1;
+}
+
 static struct op *
 body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
           op_done_fn *done, void *arg)
 {
-    struct save_job *j = xcalloc(1, sizeof *j);
+    struct save_job *j;
     struct err e;
 
+    if (how != BODY_REPLACE && is_here(s, message)) {
+        buf_clear(raw);
+        return op_decided(NULL, done, arg);
+    }
+    j = xcalloc(1, sizeof *j);
+    list_init(&j->node);
+    if (how != BODY_REPLACE && is_being_saved(s, message)) {
+        buf_clear(raw);
+        j->message = message;
+        j->job.run = save_run;
+        j->job.done = save_done;
+        store_tie(s, &j->tie);
+        return worker_run(s->disk, &j->job, done, arg);
+    }
     if (body_reserve(s, raw->len, &j->body, &e)) {
         free(j);
         return op_decided(&e, done, arg);
@@ -248,6 +355,7 @@ body_save(struct store *s, int64_t message, struct buf *raw, enum body_how how,
     j->how = how;
     j->path = store_body_path(s, j->body);
     j->raw = buf_take(raw, &j->len);
+    list_add(&s->saves, &j->node);
     return worker_run(s->disk, &j->job, done, arg);
 }
 
@@ -255,7 +363,7 @@ struct op *
 store_body_save(struct store *s, int64_t message, struct buf *raw,
                 bool replace, op_done_fn *done, void *arg)
 {
-    return body_save(s, message, raw, replace ? BODY_REPLACE : BODY_FIRST,
+    return body_save(s, message, raw, replace ? BODY_REPLACE : BODY_FETCHED,
                      done, arg);
 }
 
@@ -297,7 +405,8 @@ body_of(struct store *s, int64_t message, int64_t *body, uint64_t *size,
         struct err *e)
 {
     sqlite3_stmt *q = db_query(s->db, e,
-                               "SELECT m.body, coalesce(b.size, 0) FROM"
+                               "SELECT CASE b.ready WHEN 1 THEN m.body ELSE"
+                               " 0 END, coalesce(b.size, 0) FROM"
                                " message m LEFT JOIN body b ON b.id = m.body"
                                " WHERE m.id = ?",
                                "i", message);
@@ -454,7 +563,8 @@ store_body_failed(struct store *s, int64_t message, int *tries_out,
         return -1;
     if (db_run(s->db, e,
                "UPDATE message SET body_tries = body_tries + 1, body_after ="
-               " ?1 + CASE body_state WHEN 2 THEN 86400 ELSE ?2 END"
+               " ?1 + CASE WHEN body_state = 2 OR body_tries > 3"
+               " THEN 86400 ELSE ?2 END"
                " WHERE id = ?3 AND (body_after <= ?1 OR"
                " body_after > ?1 + 90000)",
                "iii", now_unix(), (int64_t)STORE_BODY_PAUSE, message) ||

@@ -39,6 +39,16 @@ int store_body_failed(struct store *, int64_t message, int *tries_out,
 struct op *store_body_standin(struct store *, int64_t message, struct buf *raw,
                               op_done_fn *done, void *arg);
 
+/* The limit for bodies that the server gave (`cache_size`), 0 none; counts at
+ * once. Those that can be fetched again go, least recently used first: their
+ * state is then STORE_BODY_ABSENT, what was recorded of them stays. One that
+ * comes back with other bytes gets a new UID. (evict.c) */
+void store_cache_limit(struct store *, uint64_t bytes);
+/* Somebody looks at this message. */
+int store_body_touch(struct store *, int64_t message, struct err *e);
+/* The server gave other bytes three times: nothing is evicted any more. */
+bool store_cache_is_fickle(struct store *);
+
 /* What the view of a message looked like when it was first told; for one UID
  * it never changes. Text that came from inside an encrypted message is kept
  * under the data key (sealed = true does that here). */

@@ -64,7 +64,7 @@ message_copy(struct store *s, int64_t id, int64_t folder, struct arena *a,
         return -1;
     if (!r.m.folder || !r.m.uid)
         return err_set(e, E_MISSING, "the message is gone");
-    if (!r.body_id)
+    if (!r.body_id || r.m.body == STORE_BODY_ABSENT)
         return err_set(e, E_RETRY, "the message is not here yet, so that it "
                                    "cannot be copied");
     return copy_make(s, &r, folder, r.m.flags | STORE_LOCALONLY, &made, uid, e);
@@ -256,4 +256,18 @@ store_copy_join(struct store *s, int64_t id, int64_t other, struct err *e)
                       "ii", theirs, id);
     return db_run(s->db, e, "UPDATE message SET family = ? WHERE family = ?",
                   "ii", mine, theirs);
+}
+
+int
+store_message_living(struct store *s, int64_t collection, uint64_t *out,
+                     struct err *e)
+{
+    int64_t n = 0;
+
+    if (db_int(s->db, e, &n, "SELECT count(*) FROM message WHERE"
+                             " collection = ? AND folder <> 0",
+               "i", collection) < 0)
+        return -1;
+    *out = (uint64_t)n;
+    return 0;
 }

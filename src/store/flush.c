@@ -35,7 +35,9 @@ store_waiters_end(struct list *waiters, const struct err *err)
 }
 
 /* What clients can see is flushed at once. Bodies of a first sync come by the
- * hundred, and nobody waits for the single one: those share a flush. */
+ * hundred, and nobody waits for the single one: those share a flush. So do the
+ * steps of a submission: where one must be durable before the next, the outbox
+ * waits for store_flush(). */
 void
 store_flush_plan(struct store *s)
 {

@@ -654,7 +654,7 @@ store_folder_counts(struct store *s, int64_t id, struct store_counts *out,
         "SELECT count(*), sum(flags & 1 = 0), sum(flags & 8 <> 0),"
         " min(CASE WHEN flags & 1 = 0 THEN uid END),"
         " sum(coalesce((SELECT v.size FROM view v WHERE v.message ="
-        " message.id), CASE body_state WHEN 0 THEN 2 * size ELSE"
+        " message.id), CASE body WHEN 0 THEN 2 * size ELSE"
         " (SELECT b.size FROM body b WHERE b.id = body) END)),"
         " sum(body_state = 0)"
         " FROM message WHERE folder = ? AND uid IS NOT NULL",

@@ -84,7 +84,7 @@ store_journal_next(struct store *s, int64_t collection, int64_t *after,
         " m.server_id"
         " FROM journal j CROSS JOIN message m ON m.id = j.message"
         " WHERE (j.field = 3, j.id) > (?3, ?4)"
-        " AND m.collection = ?1 AND m.server_id <> ''"
+        " AND m.collection = ?1 AND m.server_id <> '' AND m.confirmed = 1"
         " AND (j.next_try <= ?2 OR j.next_try > ?2 + ?5)"
         " ORDER BY j.field = 3, j.id LIMIT 1",
         "iiiii", collection, now_unix(), (int64_t)(*after >= PLACE_POS),
@@ -126,7 +126,8 @@ store_journal_collection(struct store *s, int64_t *collection, int64_t *wait,
         "SELECT m.collection, min(CASE WHEN j.next_try > ?2 + ?3 THEN 0"
         " ELSE j.next_try END) FROM journal j CROSS"
         " JOIN message m ON m.id = j.message CROSS JOIN folder f ON"
-        " f.id = m.collection WHERE m.server_id <> '' AND f.state = ?1"
+        " f.id = m.collection WHERE m.server_id <> '' AND"
+        " m.confirmed = 1 AND f.state = ?1"
         " AND f.key <> '0'"
         " GROUP BY m.collection ORDER BY 2 LIMIT 1",
         "iii", (int64_t)STORE_FOLDER_READY, now_unix(),
@@ -264,7 +265,7 @@ place_done(struct store *s, int64_t row, const struct opened *o,
         return store_message_gone(s, o->message, e);
     /* bind() drops the row when the message still wants to be there. */
     if (row_close(s, row, o, e) ||
-        store_message_bind(s, o->message, o->target, new_id, e))
+        store_message_moved(s, o->message, o->target, new_id, e))
         return -1;
     return 0;
 }

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libsp_store.a
 libsp_store_a_SOURCES = \
-	src/store/aged.c src/store/body.c src/store/body.h \
+	src/store/aged.c src/store/body.c src/store/body.h src/store/evict.c \
+	src/store/changed.c \
 	src/store/certificate.c src/store/certificate.h \
 	src/store/cipher.c \
 	src/store/copy.c \
@@ -39,4 +40,9 @@ check_PROGRAMS += tests/unit/test_store_reader
 TESTS += tests/unit/test_store_reader
 tests_unit_test_store_reader_SOURCES = tests/unit/test_store_reader.c
 tests_unit_test_store_reader_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
+	libsp_base.a $(SYS_2)
+check_PROGRAMS += tests/unit/test_store_evict
+TESTS += tests/unit/test_store_evict
+tests_unit_test_store_evict_SOURCES = tests/unit/test_store_evict.c
+tests_unit_test_store_evict_LDADD = libsp_test.a libsp_store.a libsp_loop.a \
 	libsp_base.a $(SYS_2)

@@ -113,6 +113,7 @@ store_message_read(sqlite3_stmt *q, struct arena *a,
     r->body_id = sqlite3_column_int64(q, 23);
     r->adrift = sqlite3_column_int64(q, 24);
     r->heir = sqlite3_column_int(q, 25);
+    r->check = sqlite3_column_int(q, 26);
 }
 
 static int
@@ -276,39 +277,54 @@ store_snapshot_clear(struct store_snapshot *snap)
     *snap = (struct store_snapshot){0};
 }
 
+/* 1 when there was something, 0, -1. */
+static int
+ids_read(struct store *s, sqlite3_stmt *q, int64_t *ids, size_t *n,
+         struct err *e)
+{
+    int rc;
+
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1)
+        ids[(*n)++] = sqlite3_column_int64(q, 0);
+    return rc < 0 ? -1 : *n > 0;
+}
+
 int
 store_message_missing(struct store *s, size_t max, int64_t *ids, size_t *n,
                       struct err *e)
 {
+    static const char *const changed =
+        "SELECT id FROM message WHERE body_check <> 0 AND (body_after <= ?1"
+        " OR body_after > ?1 + 90000) AND server_id <> '' AND uid IS NOT NULL"
+        " LIMIT ?2";
+    /* What waits for more than a day: the clock was set back. */
+    static const char *const missing =
+        "SELECT id FROM message WHERE body_state = 0 AND body = 0"
+        " AND (body_after <= ?1 OR body_after > ?1 + 90000)"
+        " AND (server_id <> '' OR aged_id <> '') AND uid IS NOT NULL"
+        " AND received > ?2 ORDER BY received DESC LIMIT ?3";
+    /* Nothing else to do: perhaps a true one can be had by now. */
     static const char *const standins =
         "SELECT id FROM message WHERE body_state = 2 AND (body_after <= ?1"
         " OR body_after > ?1 + 90000) AND (server_id <> '' OR aged_id <> '')"
         " AND uid IS NOT NULL"
         " LIMIT ?2";
-    sqlite3_stmt *q = db_query(
-        s->db, e,
-        /* What waits for more than a day: the clock was set back. */
-        "SELECT id FROM message WHERE body_state = 0 AND (body_after <= ?1"
-        " OR body_after > ?1 + 90000) AND (server_id <> '' OR aged_id <> '')"
-        " AND uid IS NOT NULL"
-        " ORDER BY received DESC LIMIT ?2",
-        "ii", now_unix(), (int64_t)max);
+    int64_t now = now_unix();
     int rc;
 
     *n = 0;
-    if (!q)
-        return -1;
-    while ((rc = db_step(s->db, q, e)) == 1)
-        ids[(*n)++] = sqlite3_column_int64(q, 0);
-    if (rc || *n)
-        return rc;
-    /* Nothing else to do: perhaps a true one can be had by now. */
-    q = db_query(s->db, e, standins, "ii", now_unix(), (int64_t)max);
-    if (!q)
-        return -1;
-    while ((rc = db_step(s->db, q, e)) == 1)
-        ids[(*n)++] = sqlite3_column_int64(q, 0);
-    return rc;
+    rc = ids_read(s, db_query(s->db, e, changed, "ii", now, (int64_t)max), ids,
+                  n, e);
+    if (!rc)
+        rc = ids_read(s, db_query(s->db, e, missing, "iii", now,
+                                  store_cache_floor(s), (int64_t)max),
+                      ids, n, e);
+    if (!rc)
+        rc = ids_read(s, db_query(s->db, e, standins, "ii", now, (int64_t)max),
+                      ids, n, e);
+    return rc < 0 ? -1 : 0;
 }
 
 int
@@ -318,7 +334,8 @@ store_message_missing_count(struct store *s, uint64_t *out, struct err *e)
 
     if (db_int(s->db, e, &n,
                "SELECT count(*) FROM message WHERE body_state = 0"
-               " AND uid IS NOT NULL", "") < 0)
+               " AND body = 0 AND uid IS NOT NULL AND received > ?",
+               "i", store_cache_floor(s)) < 0)
         return -1;
     *out = (uint64_t)n;
     return 0;
@@ -409,6 +426,7 @@ store_message_erase(struct store *s, const struct store_row_message *r,
     if (others)
         return 0;
     store_file_doom(s, store_body_path(s, r->body_id));
+    s->cache_used = -1;
     return db_run(s->db, e, "DELETE FROM body WHERE id = ?", "i", r->body_id);
 }
 

@@ -25,7 +25,7 @@
 #define STORE_LOCALONLY (1u << 6) /* $LocalOnly */
 
 enum store_body_state {
-    STORE_BODY_ABSENT,
+    STORE_BODY_ABSENT, /* not here yet, or evicted */
     STORE_BODY_PRESENT,
     STORE_BODY_STANDIN, /* the server refuses the true one */
 };
@@ -139,6 +139,16 @@ int store_message_move(struct store *, int64_t id, int64_t folder,
  * of them outside the trash takes the item over (SPEC section 6, COPY), by
  * MoveItems if its folder differs. */
 int store_message_expunge(struct store *, int64_t id, struct err *e);
+/* How many messages that are shown here, in whatever folder, have their item in
+ * this one on the server: also moves that are under way, and copies. */
+int store_message_living(struct store *, int64_t collection, uint64_t *out,
+                         struct err *e);
+/* The message of a folder on the server with this print (received to the
+ * second, From, Subject): 1 just one, 0 none or several, -1. */
+int store_message_by_print(struct store *, int64_t collection, int64_t received,
+                           const char *from, const char *subject,
+                           struct arena *, struct store_message *out,
+                           struct err *e);
 /* A local entry of the same bytes with its own flags, $LocalOnly among them,
  * of the same family. E_RETRY when the body is not here. (copy.c) */
 int store_message_copy(struct store *, int64_t id, int64_t folder,
@@ -178,6 +188,15 @@ int store_message_gone(struct store *, int64_t id, struct err *e);
  * Add was recognised). */
 int store_message_bind(struct store *, int64_t id, int64_t collection,
                        const char *server_id, struct err *e);
+/* The same where MoveItems told the id: provisional, that is unconfirmed (no
+ * journal row of it goes out, any item with its print may be it) until a Sync
+ * has shown it there. */
+int store_message_moved(struct store *, int64_t id, int64_t collection,
+                        const char *server_id, struct err *e);
+/* Its server id turned out to be another message's: one that was unconfirmed,
+ * or is being relisted, only loses the id; else the message is gone. */
+int store_message_displaced(struct store *, int64_t id, bool relisting,
+                            struct err *e);
 /* It fell out of the window of sync_window: stays in the view, without a place
  * on the server; nothing about it is sent. Open rows are dropped. */
 int store_message_age(struct store *, int64_t id, struct err *e);

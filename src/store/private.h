@@ -69,6 +69,7 @@ struct store {
     size_t ndoomed;
 
     struct list ties;    /* jobs that will come back */
+    struct list saves;   /* bodies on their way to the disk (body.c) */
     struct list waiters; /* for the next flush */
     struct op *flush;    /* under way */
     struct loop_task flush_soon;
@@ -76,6 +77,11 @@ struct store {
     bool urgent;         /* among the committed is more than bodies */
     int64_t flushed_ms;  /* when the last flush ended */
     bool reserve_given;
+
+    uint64_t cache_limit; /* bytes, 0 none */
+    int64_t cache_used;   /* of bodies that the server gave; -1 not known */
+    int64_t cache_touched;
+    struct loop_timer evict;
 };
 
 /* ---- store.c ---- */
@@ -108,6 +114,21 @@ void store_waiters_end(struct list *waiters, const struct err *err);
 
 char *store_body_path(const struct store *, int64_t body);
 
+/* ---- evict.c ---- */
+
+/* A body came (or went: negative). */
+void store_cache_grown(struct store *, int64_t bytes);
+/* A body that was evicted came back with other bytes. */
+int store_cache_rebuilt(struct store *, struct err *e);
+/* Messages older than this (unix time) need not be fetched: there is no room
+ * but by evicting newer ones. */
+int64_t store_cache_floor(struct store *);
+/* One transaction's worth. *more: at once again; *waits: what could go was in
+ * use a moment ago. */
+int store_evict(struct store *, bool *more, bool *waits, struct err *e);
+/* A timer's callback. */
+void store_evict_run(void *store);
+
 /* ---- schema.c ---- */
 
 int store_schema_open(struct db *, struct err *e);
@@ -139,13 +160,15 @@ void store_stage_free(struct store *);
 #define MESSAGE_COLUMNS                                                       \
     "id,folder,uid,modseq,flags,keywords,received,saved,collection,"          \
     "server_id,sfrom,sto,scc,subject,class,size,verb,body_state,body_tries,"  \
-    "family,server_seen,server_flagged,server_keywords,body,adrift,heir"
+    "family,server_seen,server_flagged,server_keywords,body,adrift,heir,"     \
+    "body_check"
 /* The columns, read. */
 struct store_row_message {
     struct store_message m;
     bool server_seen, server_flagged;
     const char *server_keywords;
     int64_t body_id, adrift;
+    bool check; /* the server told of other content: to be compared */
     bool heir; /* took its item over, which has not come to its folder yet */
 };
 void store_message_read(sqlite3_stmt *, struct arena *,
@@ -189,6 +212,16 @@ int store_copy_refused(struct store *, const struct store_row_message *heir,
                        struct arena *, struct err *e);
 /* Two entries were one item all the time: their families are one. */
 int store_copy_join(struct store *, int64_t id, int64_t other, struct err *e);
+
+/* ---- changed.c ---- */
+
+/* Keywords to show when the server has `theirs` and ours are open. Heap. */
+char *store_changed_keywords(struct store *, const struct store_row_message *,
+                             const char *theirs);
+/* The server tells a whole item: when its content seems to be another, the
+ * body is compared, and a deletion of ours is dropped. */
+int store_changed_content(struct store *, const struct store_row_message *,
+                          const struct store_item *, struct err *e);
 
 /* ---- journal.c ---- */
 

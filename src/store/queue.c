@@ -141,7 +141,10 @@ put_written(void *arg, const struct err *err)
         put_end(p, err ? err : &e);
         return;
     }
-    op_hold(&p->step, store_flush(p->tie.store, put_flushed, p));
+    if (p->sealing)
+        put_end(p, NULL);
+    else
+        op_hold(&p->step, store_flush(p->tie.store, put_flushed, p));
 }
 
 /* Nobody waits any more; what is on its way to the disk is safe to finish. */

@@ -38,7 +38,8 @@ struct store_submission {
  * and the row; done when they are durable. Takes the bytes. */
 struct op *store_queue_add(struct store *, const struct store_submission *,
                            struct buf *mime_take, op_done_fn *done, void *arg);
-/* The bytes that leave; state SEALED. */
+/* The bytes that leave; state SEALED. Not durable yet when done: the message
+ * itself is, and before SendMail there is a flush for the state anyway. */
 struct op *store_queue_seal(struct store *, const char *id,
                             struct buf *mime_take, op_done_fn *done, void *arg);
 /* The message as submitted (sealed = false) or as it leaves. */

@@ -118,10 +118,12 @@ update_flags(struct store *s, const struct store_row_message *r,
         flags = (flags & ~STORE_FLAGGED) | (server & STORE_FLAGGED);
     /* What only we hold is never cleared by the server's silence. */
     flags |= server & (STORE_ANSWERED | STORE_FORWARDED);
-    if (words && !store_journal_has(s, r->m.id, STORE_FIELD_KEYWORDS))
+    if (!words)
+        show = xstrdup(r->m.keywords);
+    else if (!store_journal_has(s, r->m.id, STORE_FIELD_KEYWORDS))
         show = store_keywords_add(local, theirs);
     else
-        show = xstrdup(r->m.keywords);
+        show = store_changed_keywords(s, r, theirs);
     rc = store_message_show(s, &r->m, flags, show, e) ||
          db_run(s->db, e,
                 "UPDATE message SET server_seen = ?, server_flagged = ?,"
@@ -147,6 +149,8 @@ message_update(struct store *s, int64_t id, const struct store_item *it,
         return -1;
     if (!(it->has & STORE_HAS_CONTENT))
         return 0;
+    if (store_changed_content(s, &r, it, e))
+        return -1;
     /* INTERNALDATE stays; `told` is for recognising. */
     return db_run(s->db, e,
                   "UPDATE message SET told = ?, sfrom = ?, sto = ?, scc = ?,"
@@ -296,26 +300,42 @@ store_message_gone(struct store *s, int64_t id, struct err *e)
     IN_TRANSACTION(s, e, message_gone(s, id, a, e));
 }
 
+/* Who has this id there: 0 nobody or this one, 1 an Add of the same message
+ * that came first (it is joined with this one), 2 another message, -1. */
+static int
+bind_other(struct store *s, int64_t id, int64_t collection,
+           const char *server_id, struct arena *a, struct err *e)
+{
+    int64_t other = 0, same = 0;
+    int rc = db_int(s->db, e, &other,
+                    "SELECT id FROM message WHERE collection = ?"
+                    " AND server_id = ? AND server_id <> ''",
+                    "is", collection, server_id);
+
+    if (rc <= 0 || other == id)
+        return rc < 0 ? -1 : 0;
+    if (db_int(s->db, e, &same,
+               "SELECT a.told = b.told AND a.sfrom = b.sfrom AND"
+               " a.subject = b.subject FROM message a, message b"
+               " WHERE a.id = ? AND b.id = ?", "ii", id, other) < 0)
+        return -1;
+    if (!same)
+        return 2;
+    return store_copy_join(s, id, other, e) || message_gone(s, other, a, e)
+               ? -1
+               : 1;
+}
+
 static int
 message_bind(struct store *s, int64_t id, int64_t collection,
              const char *server_id, struct arena *a, struct err *e)
 {
     struct store_row_message r;
-    int64_t other = 0;
+    int other = bind_other(s, id, collection, server_id, a, e);
 
-    /* The Add that came first under this id is the same message. */
-    if (*server_id) {
-        int rc = db_int(s->db, e, &other,
-                        "SELECT id FROM message WHERE collection = ?"
-                        " AND server_id = ? AND server_id <> ''",
-                        "is", collection, server_id);
-
-        if (rc < 0 || (rc && other != id &&
-                       (store_copy_join(s, id, other, e) ||
-                        message_gone(s, other, a, e))))
-            return -1;
-    }
-    if (store_message_load(s, id, a, &r, e) ||
+    if (other == 2)
+        server_id = ""; /* not its own: the Sync of the folder tells */
+    if (other < 0 || store_message_load(s, id, a, &r, e) ||
         db_run(s->db, e,
                "UPDATE message SET collection = ?, server_id = ?, adrift = 0,"
                " aged = 0, aged_id = '' WHERE id = ?",
@@ -345,6 +365,57 @@ store_message_bind(struct store *s, int64_t id, int64_t collection,
                    const char *server_id, struct err *e)
 {
     IN_TRANSACTION(s, e, message_bind(s, id, collection, server_id, a, e));
+}
+
+/* What MoveItems says is believed once a Sync has shown the item there; until
+ * then any item with its print may be it, and nothing is sent to it. */
+static int
+message_moved(struct store *s, int64_t id, int64_t collection,
+              const char *server_id, struct arena *a, struct err *e)
+{
+    int64_t is = 0;
+
+    /* It is there already: an Add came first, or nothing was moved. */
+    if (db_int(s->db, e, &is,
+               "SELECT count(*) FROM message WHERE collection = ?"
+               " AND server_id = ? AND server_id <> ''",
+               "is", collection, server_id) < 0 ||
+        message_bind(s, id, collection, server_id, a, e))
+        return -1;
+    return is ? 0
+              : db_run(s->db, e,
+                       "UPDATE message SET confirmed = 0 WHERE id = ?", "i",
+                       id);
+}
+
+int
+store_message_moved(struct store *s, int64_t id, int64_t collection,
+                    const char *server_id, struct err *e)
+{
+    IN_TRANSACTION(s, e, message_moved(s, id, collection, server_id, a, e));
+}
+
+static int
+message_displaced(struct store *s, int64_t id, bool relisting,
+                  struct arena *a, struct err *e)
+{
+    struct store_row_message r;
+    int64_t sure = 0;
+
+    if (store_message_load(s, id, a, &r, e) ||
+        db_int(s->db, e, &sure, "SELECT confirmed FROM message WHERE id = ?",
+               "i", id) < 0)
+        return -1;
+    return relisting || !sure
+               ? message_bind(s, id, r.m.collection, "", a, e)
+               : message_gone(s, id, a, e);
+}
+
+int
+store_message_displaced(struct store *s, int64_t id, bool relisting,
+                        struct err *e)
+{
+    IN_TRANSACTION(s, e, message_displaced(s, id, relisting, a, e));
 }
 
 static int
@@ -379,14 +450,16 @@ message_renew(struct store *s, int64_t id, struct arena *a, struct err *e)
     struct store_row_message r;
     uint32_t uid;
 
-    if (store_message_load(s, id, a, &r, e))
+    if (store_message_load(s, id, a, &r, e) ||
+        db_run(s->db, e, "DELETE FROM view WHERE message = ?", "i", id))
         return -1;
     if (!r.m.folder)
         return 0;
     return store_message_leave(s, &r.m, e) ||
-                   db_run(s->db, e, "DELETE FROM view WHERE message = ?", "i",
-                          id) ||
-                   store_message_enter(s, id, r.m.folder, r.m.flags, &uid, e)
+                   store_message_enter(s, id, r.m.folder, r.m.flags, &uid,
+                                       e) ||
+                   db_run(s->db, e, "UPDATE message SET saved = ? WHERE id = ?",
+                          "ii", r.m.saved, id)
                ? -1
                : 0;
 }
@@ -446,7 +519,8 @@ store_message_adrift_gone(struct store *s, int64_t folder, int64_t began,
 int
 store_message_confirm(struct store *s, int64_t id, struct err *e)
 {
-    return db_run(s->db, e, "UPDATE message SET confirmed = 1 WHERE id = ?",
+    return db_run(s->db, e, "UPDATE message SET confirmed = 1 WHERE id = ?"
+                            " AND confirmed = 0",
                   "i", id);
 }
 
@@ -528,4 +602,28 @@ int
 store_folder_finish_relist(struct store *s, int64_t folder, struct err *e)
 {
     IN_TRANSACTION(s, e, finish_relist(s, folder, a, e));
+}
+
+int
+store_message_by_print(struct store *s, int64_t collection, int64_t received,
+                       const char *from, const char *subject, struct arena *a,
+                       struct store_message *out, struct err *e)
+{
+    sqlite3_stmt *q = db_query(
+        s->db, e,
+        "SELECT id FROM message WHERE collection = ? AND told = ? AND"
+        " sfrom = ? AND subject = ? LIMIT 2",
+        "iiss", collection, received, text(from), text(subject));
+    int64_t id = 0;
+    int rc, n = 0;
+
+    if (!q)
+        return -1;
+    while ((rc = db_step(s->db, q, e)) == 1) {
+        id = sqlite3_column_int64(q, 0);
+        n++;
+    }
+    if (rc || n != 1)
+        return rc;
+    return store_message_get(s, id, a, out, e) ? -1 : 1;
 }

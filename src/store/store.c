@@ -193,10 +193,13 @@ store_open(const struct store_config *c, struct store **out, struct err *e)
     if (c->data_key)
         secret_copy(&s->key, c->data_key);
     list_init(&s->ties);
+    list_init(&s->saves);
     list_init(&s->waiters);
     store_stage_init(s);
     loop_task_init(&s->flush_soon, store_flush_now, s);
     loop_timer_init(&s->flush_retry, store_flush_now, s);
+    loop_timer_init(&s->evict, store_evict_run, s);
+    s->cache_used = -1;
     if (store_files(s, e)) {
         err_add(e, "%s", c->dir);
         store_close(&s);
@@ -241,12 +244,15 @@ store_close(struct store **sp)
     if (!s)
         return;
     err_set(&e, E_CANCELED, "the store is closing");
+    while (!list_is_empty(&s->saves))
+        list_remove(s->saves.next);
     while (!list_is_empty(&s->ties)) /* they come back and find it closed */
         store_untie(LIST_OBJECT(s->ties.next, struct store_tie, node));
     op_cancel(&s->flush);
     store_waiters_end(&s->waiters, &e);
     loop_task_cancel(&s->flush_soon);
     loop_timer_clear(&s->flush_retry);
+    loop_timer_clear(&s->evict);
     store_folders_clear(s);
     store_stage_free(s);
     db_close(&s->db);
@@ -283,7 +289,8 @@ static void
 changes_commit(struct store *s)
 {
     for (size_t i = 0; i < s->nchanges; i++)
-        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED;
+        s->urgent |= s->changes[i].kind != STORE_BODY_ARRIVED &&
+                     s->changes[i].kind != STORE_QUEUE_CHANGED;
     if (s->ncommitted + s->nchanges > s->committed_cap) {
         s->committed_cap = (s->ncommitted + s->nchanges) * 2;
         s->committed = xrealloc(s->committed,
@@ -305,6 +312,7 @@ transaction_undo(struct store *s)
     if (s->modseq_taken)
         s->modseq--;
     s->folders_stale = true;
+    s->cache_used = -1;
     store_paths_free(&s->doomed, &s->ndoomed);
 }
 
@@ -359,8 +367,9 @@ store_commit(struct store *s, struct err *e)
     }
     rc = s->loop ? 0 : files_sync(s, e);
     if (rc == 0 && fault_point("commit-before"))
-        rc = err_set(e, E_RETRY, "commit: fault");
-    if (rc || store_folder_late(s, e) || modseq_save(s, e) || db_exec(s->db, "COMMIT", e)) {
+        rc = err_set(e, E_FULL, "commit: fault");
+    if (rc || store_folder_late(s, e) || modseq_save(s, e) ||
+        db_exec(s->db, "COMMIT", e)) {
         store_full_hint(s, e);
         transaction_undo(s);
         return -1;
@@ -487,9 +496,10 @@ store_usage(struct store *s, struct store_usage *out, struct err *e)
     if (statvfs(s->dir, &v))
         return err_errno(e, E_RETRY, errno, "%s", s->dir);
     if (db_int(s->db, e, &messages, "SELECT count(*) FROM message", "") < 0 ||
-        db_int(s->db, e, &bodies, "SELECT count(*) FROM body", "") < 0 ||
-        db_int(s->db, e, &bytes, "SELECT coalesce(sum(size), 0) FROM body",
-               "") < 0 ||
+        db_int(s->db, e, &bodies, "SELECT count(*) FROM body WHERE"
+                               " ready = 1", "") < 0 ||
+        db_int(s->db, e, &bytes, "SELECT coalesce(sum(size), 0) FROM body"
+                             " WHERE ready = 1", "") < 0 ||
         db_int(s->db, e, &pages, "PRAGMA page_count", "") < 0 ||
         db_int(s->db, e, &size, "PRAGMA page_size", "") < 0)
         return -1;

@@ -127,6 +127,10 @@ on_body(void *arg, size_t index, int status, struct slice mime, bool truncated)
     struct wanted *w = &b->items[index];
     struct buf raw = BUF_INIT(mime.n);
 
+    /* The request went out once more, its answer was cut: what came in the
+     * first one is on its way to the disk. */
+    if (w->came && !w->refused)
+        return;
     w->came = true;
     w->refused = status != 1 || truncated;
     if (w->refused ||

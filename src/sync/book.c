@@ -86,8 +86,8 @@ static int
 item_known(struct book *b, const struct store_message *m,
            const struct store_item *it, struct err *e)
 {
-    if (b->state == STORE_FOLDER_RELISTING &&
-        store_message_confirm(b->store, m->id, e))
+    /* In a relist, and where MoveItems told this id. */
+    if (store_message_confirm(b->store, m->id, e))
         return -1;
     return store_message_update(b->store, m->id, it, e);
 }
@@ -109,8 +109,7 @@ item_new(struct book *b, const struct store_item *it, struct err *e)
     if (n != 1)
         return store_message_add(b->store, b->folder, it, &id, e);
     if (store_message_bind(b->store, id, b->folder, it->server_id, e) ||
-        (b->state == STORE_FOLDER_RELISTING &&
-         store_message_confirm(b->store, id, e)))
+        store_message_confirm(b->store, id, e))
         return -1;
     return store_message_update(b->store, id, it, e);
 }
@@ -134,12 +133,9 @@ item_there(struct book *b, int kind, const struct store_item *it,
         return 0; /* a flag of something that we never saw */
     /* The id was given to another message. In a relist the old one may come
      * under another id yet: it only loses this one. */
-    if (found && b->state == STORE_FOLDER_RELISTING) {
-        if (store_message_bind(b->store, m.id, b->folder, "", e))
-            return -1;
-    } else if (found && store_message_gone(b->store, m.id, e)) {
+    if (found && store_message_displaced(
+                     b->store, m.id, b->state == STORE_FOLDER_RELISTING, e))
         return -1;
-    }
     return item_new(b, it, e);
 }
 

@@ -232,6 +232,8 @@ edit_end(void *self, const struct err *err)
     struct op *op = ed->op;
     struct err copy = err ? *err : (struct err){0};
 
+    ed->sync->editing--;
+    sync_push_soon(ed->sync);
     eas_folder_edit_answer_clear(&ed->answer);
     free(ed->path);
     free(ed->new_path);
@@ -254,6 +256,7 @@ edit_new(struct sync *s, enum edit_kind kind, const char *path,
     struct edit *ed = xcalloc(1, sizeof *ed);
 
     ed->sync = s;
+    s->editing++;
     ed->kind = kind;
     ed->path = xstrdup(path);
     ed->new_path = new_path ? xstrdup(new_path) : NULL;

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libsp_sync.a
 libsp_sync_a_SOURCES = \
-	src/sync/bodies.c src/sync/book.c src/sync/folders.c \
+	src/sync/bodies.c src/sync/book.c src/sync/empty.c src/sync/folders.c \
 	src/sync/keyword.c src/sync/mark.c src/sync/ping.c \
 	src/sync/private.h src/sync/pull.c src/sync/push.c \
 	src/sync/round.c src/sync/several.c src/sync/standin.c src/sync/sync.c \

@@ -146,6 +146,7 @@ struct sync {
     int64_t wake_at;         /* now_ms(), while it is set */
     int64_t ping_after;      /* now_ms() */
     struct loop_timer retry; /* after a failure */
+    struct loop_timer denied; /* whether it is still so; sync_denied() */
     struct sync_timed {
         struct sync *sync;
         struct loop_timer timer;
@@ -154,8 +155,10 @@ struct sync {
     struct loop_timer bodies_retry;
     struct loop_timer bodies_refused; /* to be asked for again */
     bool bodies_wait; /* some were refused */
+    unsigned editing; /* folders, just now: their answer has the next key */
     struct store_watcher watcher;
-    int64_t backoff;
+    struct err bodies_error; /* why the last try ended */
+    int64_t backoff, denied_wait;
     enum sync_state state;
     struct err error;
     int64_t next_try;
@@ -175,6 +178,9 @@ void sync_timed_clear(struct sync *);
 void sync_round_start(struct sync *);
 /* Tells who waits; stops, or tries again later. */
 void sync_failed(struct sync *, const struct err *err);
+/* The account stops by an E_DENIED: asked again after ten minutes, then after
+ * twice as long each time, at most after four hours. */
+void sync_denied(struct sync *);
 /* false: trouble of one folder, the others go on. */
 bool sync_is_account_error(const struct err *);
 

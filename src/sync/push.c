@@ -40,6 +40,8 @@ struct push {
     struct eas_moved moved[ROWS_MAX];
     size_t nmoves;
     size_t limit;  /* of rows in a request; 0: as many as go */
+    size_t move_limit;
+    struct err refused; /* MoveItems as a whole */
     bool repeated; /* a request with this key went out and was not answered */
     struct eas_sync_answer answer;
 };
@@ -187,12 +189,13 @@ rows_take(struct push *p, bool moves, struct err *e)
     struct store *s = p->sync->store;
     struct store_row r;
     int64_t after = 0;
+    size_t limit = moves ? p->move_limit : p->limit;
     int rc;
 
     p->nrows = 0;
     if (store_begin(s, e))
         return -1;
-    while (p->nrows < (p->limit && !moves ? p->limit : ROWS_MAX) &&
+    while (p->nrows < (limit ? limit : ROWS_MAX) &&
            (rc = store_journal_next(s, p->collection, &after, p->arena, &r,
                                     e)) != 0) {
         bool is_move = r.field == STORE_FIELD_PLACE && r.folder;
@@ -405,6 +408,19 @@ push_edited(void *self)
 
 /* ---- moves ---- */
 
+/* A refusal of the request is trouble of these moves, not of the account. */
+static void
+on_moved(void *arg, const struct err *err)
+{
+    struct push *p = arg;
+
+    if (err && !sync_is_account_error(err)) {
+        p->refused = *err;
+        err = NULL;
+    }
+    flow_wake(&p->flow, err);
+}
+
 static enum flow_next
 push_moves(void *self)
 {
@@ -438,7 +454,7 @@ push_moves(void *self)
         return FLOW_DONE;
     return flow_wait(&p->flow,
                      eas_move_items(p->sync->eas, p->moves, n, p->moved,
-                                    flow_wake, &p->flow));
+                                    on_moved, p));
 }
 
 /* The item is not in the source: moved by the request whose answer was lost,
@@ -481,12 +497,39 @@ move_settle(struct push *p, const struct sent_row *r,
     return store_journal_refused(s, r->row, why.text, e);
 }
 
+/* Half of them goes again, until the one to blame is alone: it is tried a few
+ * times more, and comes back. */
+static enum flow_next
+moves_halve(struct push *p)
+{
+    struct store *s = p->sync->store;
+    const struct sent_row *r = &p->rows[0];
+    struct err why = p->refused, e;
+    int rc;
+
+    p->refused = (struct err){0};
+    eas_moved_clear(p->moved, p->nmoves);
+    if (p->nmoves > 1) {
+        p->move_limit = p->nmoves / 2;
+        return FLOW_BACK;
+    }
+    log_warn("sync", "account=%s a move was refused: %s", p->sync->account,
+             why.text);
+    rc = r->tries < TRIES_MAX
+             ? store_journal_later(s, r->row, later(r->tries), &e)
+             : store_journal_refused(s, r->row, why.text, &e);
+    return rc ? flow_fail_err(&p->flow, &e) : FLOW_DONE;
+}
+
 static enum flow_next
 push_moved(void *self)
 {
     struct push *p = self;
     struct store *s = p->sync->store;
     struct err e;
+
+    if (p->refused.code)
+        return moves_halve(p);
 
     if (store_begin(s, &e))
         return flow_fail_err(&p->flow, &e);

@@ -226,6 +226,8 @@ sync_failed(struct sync *s, const struct err *err)
     if (err->code == E_LOGIN || err->code == E_DENIED) {
         s->state = SYNC_STOPPED;
         s->started = false;
+        if (err->code == E_DENIED)
+            sync_denied(s);
         log_warn("sync", "account=%s stopped: %s", s->account, err->text);
         return;
     }
@@ -252,6 +254,7 @@ round_end(void *self, const struct err *err)
         return;
     }
     s->backoff = 0;
+    s->denied_wait = 0;
     s->error = s->error.code == E_REMOTE ? s->error : (struct err){0};
     s->next_try = 0;
     loop_task_soon(&s->kick);

@@ -17,10 +17,13 @@
 
 #define RELIST_WAIT_S 600
 #define BODIES_RETRY_MS ((int64_t)30000)
+#define DENIED_MIN_MS ((int64_t)600 * 1000)
+#define DENIED_MAX_MS ((int64_t)4 * 3600 * 1000)
 
 static int narrower(int a, int b);
 static void on_kick(void *arg);
 static void on_retry(void *arg);
+static void on_denied(void *arg);
 static void on_bodies_retry(void *arg);
 static void on_changes(void *arg, const struct store_change *, size_t n);
 
@@ -43,6 +46,7 @@ sync_new(const struct sync_config *c)
     loop_task_init(&s->kick, on_kick, s);
     loop_timer_init(&s->wake, on_kick, s);
     loop_timer_init(&s->retry, on_retry, s);
+    loop_timer_init(&s->denied, on_denied, s);
     sync_timed_init(s, c->intervals);
     loop_timer_init(&s->bodies_retry, on_bodies_retry, s);
     loop_timer_init(&s->bodies_refused, on_bodies_retry, s);
@@ -70,6 +74,7 @@ sync_free(struct sync **sp)
     loop_task_cancel(&s->kick);
     loop_timer_clear(&s->wake);
     loop_timer_clear(&s->retry);
+    loop_timer_clear(&s->denied);
     sync_timed_clear(s);
     loop_timer_clear(&s->bodies_retry);
     loop_timer_clear(&s->bodies_refused);
@@ -114,6 +119,8 @@ on_bodies(void *arg, const struct err *err)
 {
     struct sync *s = arg;
 
+    if (!err || err->code != E_CANCELED)
+        s->bodies_error = err ? *err : (struct err){0};
     if (err && err->code != E_CANCELED) {
         log_debug("sync", "account=%s bodies: %s", s->account, err->text);
         loop_timer_set(&s->bodies_retry, fault_wait(BODIES_RETRY_MS));
@@ -171,6 +178,10 @@ on_kick(void *arg)
     if (!s->started || flow_is_running(&s->round) ||
         loop_timer_is_set(&s->retry))
         return;
+    /* The list would be asked for by a key that is about to be used up; the
+     * end of the change comes here again. */
+    if (s->editing && sync_mark_of(s, 0)->set)
+        return;
     loop_timer_stop(&s->wake);
     if (work_is_due(s)) {
         op_cancel(&s->ping);
@@ -191,6 +202,31 @@ on_retry(void *arg)
     struct sync *s = arg;
 
     loop_task_soon(&s->kick);
+}
+
+/* A server that is being set up, a device in quarantine, an administrator's
+ * mistake: a "no" that is nobody's password may pass without a word to us. */
+void
+sync_denied(struct sync *s)
+{
+    if (loop_timer_is_set(&s->denied))
+        return;
+    s->denied_wait =
+        s->denied_wait ? s->denied_wait * 2 : fault_wait(DENIED_MIN_MS);
+    if (s->denied_wait > DENIED_MAX_MS)
+        s->denied_wait = DENIED_MAX_MS;
+    loop_timer_set(&s->denied, s->denied_wait);
+}
+
+static void
+on_denied(void *arg)
+{
+    struct sync *s = arg;
+
+    log_notice("sync", "account=%s was refused; asks whether it still is",
+               s->account);
+    eas_wake(s->eas);
+    sync_start(s);
 }
 
 static void
@@ -221,6 +257,7 @@ sync_start(struct sync *s)
     s->state = SYNC_CONNECTING;
     s->error = (struct err){0};
     s->backoff = 0;
+    loop_timer_stop(&s->denied);
     sync_timed_all(s);
     loop_task_soon(&s->kick);
 }
@@ -241,8 +278,12 @@ sync_stop(struct sync *s, const struct err *why)
     sync_timed_stop(s);
     loop_timer_stop(&s->bodies_retry);
     loop_timer_stop(&s->bodies_refused);
+    if (!why || why->code != E_DENIED)
+        loop_timer_stop(&s->denied);
     if (!why)
         return;
+    if (why->code == E_DENIED)
+        sync_denied(s);
     s->error = *why;
     sync_tell_settled(s, why);
 }
@@ -262,6 +303,7 @@ sync_status(const struct sync *s, struct sync_status *out)
     memset(out, 0, sizeof *out);
     out->state = s->state;
     out->error = s->error;
+    out->bodies_error = s->bodies_error;
     out->next_try = s->next_try;
     if (f) {
         out->folder = f->path;

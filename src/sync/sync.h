@@ -87,6 +87,19 @@ struct op *sync_folder_rename(struct sync *, const char *path,
 struct op *sync_folder_delete(struct sync *, const char *path, op_done_fn *done,
                               void *arg);
 
+/* All messages that the folder has here when it was synchronised once more go
+ * for good: out of the view and into the journal, then off the server;
+ * subfolders stay. E_DENIED for a folder that is neither trash nor
+ * junk, without `force`. Errors after the commit are not told: the journal has
+ * it. */
+struct sync_emptied {
+    size_t messages;
+    bool at_once; /* by EmptyFolderContents; else the journal deletes */
+};
+struct op *sync_folder_empty(struct sync *, const char *path, bool force,
+                             struct sync_emptied *out, op_done_fn *done,
+                             void *arg);
+
 enum sync_state {
     SYNC_STOPPED,
     SYNC_CONNECTING,
@@ -98,6 +111,7 @@ enum sync_state {
 struct sync_status {
     enum sync_state state;
     struct err error;      /* the last one, code E_NONE if none */
+    struct err bodies_error; /* why bodies do not come, E_NONE if they do */
     int64_t next_try;
     uint64_t listed, estimate;         /* of the folder being listed */
     uint64_t bodies_missing, journal_open;

@@ -273,6 +273,14 @@ struct op *
 view_open(struct views *vs, int64_t message, struct view **out,
           op_done_fn *done, void *arg)
 {
+    store_body_touch(vs->store, message, NULL);
+    return view_open_ahead(vs, message, out, done, arg);
+}
+
+struct op *
+view_open_ahead(struct views *vs, int64_t message, struct view **out,
+                op_done_fn *done, void *arg)
+{
     struct view *v = view_cache_find(vs, message);
     struct open *o;
 
@@ -389,9 +397,21 @@ static enum flow_next
 open_reload(void *self)
 {
     struct open *o = self;
+    struct arena *a;
+    struct store_view v;
+    int rc;
 
     if (!o->missing)
         return FLOW_NEXT;
+    /* It was evicted, and is another one now. */
+    a = arena_new();
+    rc = o->recorded ? store_view_get(o->views->store, o->message, a, &v, NULL)
+                     : 1;
+    arena_free(&a);
+    if (rc == 0)
+        return flow_fail(&o->flow, E_MISSING,
+                         "the message came back under a new UID");
+    store_body_touch(o->views->store, o->message, NULL);
     return flow_wait(&o->flow, store_body_load(o->views->store, o->message,
                                                &o->raw, flow_wake, &o->flow));
 }

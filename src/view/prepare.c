@@ -54,7 +54,8 @@ on_soon(void *arg)
         int64_t id = p->waiting[--p->n];
 
         if (store_view_get(p->views->store, id, a, &v, NULL) == 0) {
-            op_hold(&p->op, view_open(p->views, id, &p->view, on_opened, p));
+            op_hold(&p->op, view_open_ahead(p->views, id, &p->view,
+                                             on_opened, p));
             break;
         }
     }

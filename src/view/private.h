@@ -47,6 +47,12 @@ void view_cache_add(struct views *, struct view *);
 void view_cache_drop(struct views *, int64_t message);
 void view_cache_clear(struct views *);
 
+/* ---- open.c ---- */
+
+/* view_open() for nobody: it does not count as a look at the message. */
+struct op *view_open_ahead(struct views *, int64_t message, struct view **out,
+                           op_done_fn *done, void *arg);
+
 /* ---- prepare.c ---- */
 
 void view_prepare_free(struct prepare **);

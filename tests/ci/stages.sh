@@ -5,9 +5,10 @@
 STAGES='
 gcc        900  configure.ac               gcc without a warning; make check (units, dialogues, end to end)
 clang      400  configure.ac               clang without a warning
-versions   120  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0
+versions   300  tests/e2e/suite.py         end to end against the sandbox at 14.0 and 16.0; policy, search and empty at all
 large      240  tests/sandbox/large.py     a mailbox of 50,000 at the sandbox: CPU and memory
 crash      700  tests/crash/run            stopped at commits and system calls, nothing lost or doubled
+fulldisk   200  tests/crash/run            a full disk at commits and writes, the same end
 faults     700  tests/faults/run           each command x each fault: the same end, or the error of the table
 scenario   250  tests/scenario/run         scenarios of the specification: keys lost, answers lost, days offline
 starts     200  tests/scenario/s7_start.py  a wipe stopped in every stage, a newer store, a second daemon
@@ -62,10 +63,15 @@ versions() {
     take_tap eas-16.0 tests/e2e/run --version 16.0 || return
     for v in 14.0 14.1 16.0; do
         take_tap "policy-$v" tests/e2e/policy.py "$v" || return
+        take_tap "recipients-$v" tests/e2e/recipients.py "$v" || return
+    done
+    for v in 14.0 14.1 16.0 16.1; do
+        take_tap "find-$v" tests/e2e/find.py "$v" || return
     done
 }
 large() { take_tap large env srcdir=. tests/sandbox/large.py; }
 crash() { take_tap crash tests/crash/run --stops 8; }
+fulldisk() { take_tap fulldisk tests/crash/run --full-disk --stops 5; }
 faults() {
     take_tap faults tests/faults/run || return
     take_tap soak tests/soak/run --minutes 0.3

@@ -18,6 +18,7 @@ from servers import until
 HERE = os.path.dirname(os.path.abspath(__file__))
 STOPS = 'tests/stops.so'       # of stops.c, in the build folder
 SYSCALLS = ('syscall', 'syscall-half')
+FULL_MS = 700                  # how long the disk is full
 FAULT_STATUS = 99              # what base/fault.c and stops.c end with
 
 
@@ -67,6 +68,14 @@ def lasting_port():
                 continue
         return port
     raise RuntimeError('no free port below %d' % low)
+
+
+def is_told(e):
+    """A refusal that a client of a full disk may get (SPEC section 5)."""
+    text = str(e)
+    if os.environ.get('CRASH_TELL'):
+        print('# told: %s: %s' % (type(e).__name__, text), flush=True)
+    return 'UNAVAILABLE' in text or '452' in text
 
 
 class Case:
@@ -283,6 +292,38 @@ class Bench:
             lab.daemon.kill()
         return bool(fired)
 
+    def _full(self, kind, n, work):
+        """Starts it; at the n-th point the disk is full for a while. Clients
+        may be refused meanwhile, but it goes on, and comes to its end."""
+        if os.path.exists(self.log):
+            os.unlink(self.log)
+        lab = self.lab
+        lab.start(env={'SEALPOST_FAULT_LOG': self.log,
+                       'SEALPOST_FAULT': '%s:%d:full' % (kind, n),
+                       'SEALPOST_FAULT_FULL': str(FULL_MS)}, wait=False)
+        try:
+            lab.wait_up()
+        except RuntimeError:
+            if lab.daemon.wait(0) != 1:
+                raise
+            # Not even its own key could be made: it ended with a clear line.
+            lab.start()
+        try:
+            work(lab)
+        except Exception as e:  # noqa: BLE001 - it must be told, and is
+            if lab.daemon.wait(0) is not None or not is_told(e):
+                raise
+        fired = os.path.exists(self.log)
+        if fired:
+            time.sleep(FULL_MS / 1000)
+        self.scenario.settle(lab)
+        return fired or os.path.exists(self.log)
+
+    def full_case(self, kind, n):
+        c = Case(self.scenario.name, 'full-' + kind, n)
+        return self._case(c, lambda: self._full(kind, n, self.scenario.act),
+                          lambda: self.lab.hang_up())
+
     def count(self, again=None):
         """How many points of each kind a run has that is not stopped."""
         out = {}
@@ -305,20 +346,28 @@ class Bench:
         return out
 
     def case(self, kind, n, again=None):
-        c = Case(self.scenario.name, kind, n, again)
+        if kind.startswith('full-'):
+            return self.full_case(kind[len('full-'):], n)
+
+        def stopped():
+            work = self.scenario.act
+            if again:
+                if not self._stopped(*again, work):
+                    raise RuntimeError('%s:%d was not reached' % again)
+                work = self.scenario.finish
+            return self._stopped(kind, n, work)
+        return self._case(Case(self.scenario.name, kind, n, again), stopped,
+                          self.lab.start)
+
+    def _case(self, c, stopped, again):
         lab, scenario = self.lab, self.scenario
         began = time.monotonic()
         try:
             self._begin()
-            work = scenario.act
-            if again:
-                if not self._stopped(*again, work):
-                    raise RuntimeError('%s:%d was not reached' % again)
-                work = scenario.finish
-            c.fired = self._stopped(kind, n, work)
+            c.fired = stopped()
             if c.fired:
                 seen = set(self.leaks())
-                lab.start()
+                again()
                 scenario.finish(lab)
                 lost, doubled, detail = scenario.judge(lab)
                 seen |= set(self.leaks())

@@ -274,8 +274,46 @@ class Resolve(SendMail):
     settings = '    encrypt_to_self = no\n'
 
 
+class SmartReply(SendMail):
+    """To a mail that the server has."""
+    name, command = 'smartreply', 'SmartReply'
+    wish = ('X-Sealpost: encrypt=no; sign=no\r\n'
+            'In-Reply-To: <m1@shapes.example.test>\r\n')
+
+
+class SmartForward(SendMail):
+    name, command = 'smartforward', 'SmartForward'
+    wish = ('X-Sealpost: encrypt=no; sign=no\r\n'
+            'X-Forwarded-Message-Id: <m1@shapes.example.test>\r\n')
+
+
+class Oof(Scenario):
+    name, command = 'oof', 'Settings'
+
+    def act(self, cell):
+        end = time.monotonic() + cell.patience
+        while True:
+            try:
+                cell.lab.ask('oof set', account=cell.user, state='on',
+                             internal='Away until May.')
+                return
+            except RuntimeError:     # a person tries again
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.3)
+
+    def note(self, cell):
+        path = os.path.join(cell.lab.server.root, 'state',
+                            address(cell.user), 'oof')
+        if not os.path.exists(path):
+            return None
+        with open(path) as f:
+            return f.read()
+
+
 SCENARIOS = {c.name: c for c in (
     Options, ProvisionAsk, ProvisionAck, Settings, FolderSync,
     FolderSyncLater, FolderCreate, FolderUpdate, FolderDelete, SyncPrime,
     SyncList, SyncListLater, SyncDown, SyncUp, SyncDelete, ItemsBackfill,
-    ItemsRead, Ping, MoveItems, SendMail, Resolve)}
+    ItemsRead, Ping, MoveItems, SendMail, SmartReply,
+    SmartForward, Resolve, Oof)}

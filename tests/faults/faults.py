@@ -35,13 +35,24 @@ FAULTS = {
     'wipe': ('wipe', 1),
 }
 
+OTHERS = ('14.0', '14.1', '16.0')   # versions; the rest of the table is 16.1
+CUTS = 256      # no answer of interest is longer
+
+
+def do_of(fault):
+    """Also cut@N: after N bytes."""
+    if fault.startswith('cut@'):
+        return 'cut:%s' % fault[4:], 1
+    return FAULTS[fault]
+
+
 # name -> (state, code, words of the error)
 ERRORS = {
     'login': ('stopped', 'E_LOGIN', 'refused name or password'),
+    'unread': ('waiting', 'E_DENIED', 'may not use ActiveSync'),
     'refused': ('waiting', None, 'may not use ActiveSync'),
     'nocert': ('waiting', None, 'no certificate was found'),
     'queued': ('waiting', None, 'cannot be asked for now'),
     'denied': ('stopped', 'E_DENIED', 'may not use ActiveSync'),
-    'again': ('stopped', 'E_DENIED', 'again and again'),
     'wiped': ('error', 'E_DENIED', 'wiped'),
 }

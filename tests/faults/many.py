@@ -42,13 +42,13 @@ def cheap_hash(password):
 
 
 class Many(Lab):
-    def __init__(self, name, backend='sandbox:16.1', settings=''):
+    def __init__(self, name, backend='sandbox', settings=''):
         super().__init__(name, backend, settings)
         with open(self.conf) as f:
             text = f.read()
         with open(self.conf, 'w') as f:
             f.write(text.replace('sync_interval = 10s', 'sync_interval = 1h')
-                    .replace('submit_wait = 10s', 'submit_wait = 2s'))
+                    .replace('submit_wait = 10s', 'submit_wait = 4s'))
         resource.setrlimit(resource.RLIMIT_NOFILE, (
             8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.lock = threading.Lock()

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "eas/eas.h"
+#include "eas/private.h"
 #include "eas_server.h"
 #include "test.h"
 #include "wbxml/text.h"
@@ -309,9 +311,180 @@ refused(void)
     test_row(NULL);
 }
 
+/* ---- under a policy that lets no attachments in, and 2 KB of text */
+
+#define LOOK(type, rest)                                               \
+    "<Properties><email:From>Bob &lt;bob@example.test&gt;</email:From>" \
+    "<email:Subject>Hello</email:Subject><base:Body><base:Type>" type  \
+    "</base:Type>" rest "</base:Body>"
+#define DATA(text) "<base:Data>" text "</base:Data>"
+#define ASK_LOOK                                                           \
+    "<ItemOperations><Fetch><Store>Mailbox</Store><airsync:CollectionId>"  \
+    "5</airsync:CollectionId><airsync:ServerId>5:1</airsync:ServerId>"     \
+    "<Options><airsync:MIMESupport>1</airsync:MIMESupport>"                \
+    "<base:BodyPreference><base:Type>1</base:Type><base:TruncationSize>"   \
+    "2048</base:TruncationSize></base:BodyPreference>"                     \
+    "<base:BodyPreference><base:Type>2</base:Type></base:BodyPreference>"  \
+    "<base:BodyPreference><base:Type>4</base:Type></base:BodyPreference>"  \
+    "</Options></Fetch></ItemOperations>"
+#define ASK_MIME                                                          \
+    "<ItemOperations><Fetch><Store>Mailbox</Store><airsync:CollectionId>" \
+    "5</airsync:CollectionId><airsync:ServerId>5:1</airsync:ServerId>"    \
+    "<Options><airsync:MIMESupport>2</airsync:MIMESupport>"               \
+    "<base:BodyPreference><base:Type>4</base:Type></base:BodyPreference>" \
+    "</Options></Fetch></ItemOperations>"
+
+struct kept {
+    int status, told;
+    bool truncated;
+    char text[4000];
+};
+
+static void
+keep_body(void *arg, size_t i, int status, struct slice mime, bool truncated)
+{
+    struct kept *k = arg;
+
+    (void)i;
+    k->told++;
+    k->status = status;
+    k->truncated = truncated;
+    slice_copy(mime, k->text, sizeof k->text);
+}
+
+static struct kept
+look(const struct script *s, bool unlimited)
+{
+    static const struct eas_place place = {"5", "5:1"};
+    struct eas_state ready = eas_ready("16.1");
+    struct eas *eas = eas_client(&ready, NULL);
+    struct kept k = {0};
+    struct outcome o = {0};
+    struct op *op = NULL;
+    struct eas_fetch_ask ask = {.items = &place,
+                                .n = 1,
+                                .max_body = 100000,
+                                .unlimited = unlimited,
+                                .on_body = keep_body,
+                                .body_arg = &k};
+
+    eas->has_policy = true;
+    eas->policy.no_attachments = true;
+    eas->policy.max_text = 2;
+    eas->policy.max_html = -1;
+    eas_server_play(s);
+    op_hold(&op, eas_items_fetch(eas, &ask, on_outcome_done, &o));
+    turn(&o.runs, 1);
+    CHECK_STR(o.err.text, "");
+    CHECK_INT(k.told, 1);
+    eas_free(&eas);
+    return k;
+}
+
+#define SCRIPT(request, rest) \
+    {.cmd = "ItemOperations", .want = request, \
+     .xml = XML(FETCH("1", "5", "5:1", rest))}
+
+/* Nothing is withheld: the MIME, in a second request. */
+static void
+look_fits(void)
+{
+    struct script s[] = {
+        SCRIPT(ASK_LOOK, LOOK("1", DATA("Hi")) "</Properties>"),
+        SCRIPT(ASK_MIME, LOOK("4", DATA("the MIME")) "</Properties>"),
+        {0}};
+    struct script at_once[] = {
+        SCRIPT(ASK_MIME, LOOK("4", DATA("the MIME")) "</Properties>"), {0}};
+    struct kept k = look(s, false);
+
+    CHECK_INT(k.status, 1);
+    CHECK_STR(k.text, "the MIME");
+    k = look(at_once, true);
+    CHECK_STR(k.text, "the MIME");
+}
+
+static void
+look_withheld(void)
+{
+    struct script s[] = {
+        SCRIPT(ASK_LOOK,
+               LOOK("1", DATA("Hi"))
+               "<base:Attachments><base:Attachment><base:DisplayName>a&#10;b"
+               "</base:DisplayName><base:EstimatedDataSize>12"
+               "</base:EstimatedDataSize></base:Attachment>"
+               "<base:Attachment/></base:Attachments></Properties>"),
+        {0}};
+    struct kept k = look(s, false), again = look(s, false);
+
+    CHECK_INT(k.status, 1);
+    CHECK(!k.truncated);
+    CHECK(strstr(k.text, "From: Bob <bob@example.test>\r\n"));
+    CHECK(strstr(k.text, "Subject: Hello\r\n"));
+    CHECK(strstr(k.text, "X-Sealpost-Withheld: attachments\r\n"));
+    CHECK(strstr(k.text, "\r\nHi\r\n"));
+    CHECK(strstr(k.text, "  a b (about 12 bytes)\r\n"));
+    CHECK(strstr(k.text, "  without a name\r\n"));
+    CHECK_STR(again.text, k.text); /* the same bytes each time */
+}
+
+/* The text fits, but the MIME comes cut: the text it is, and it says so. */
+static void
+look_cut(void)
+{
+    struct script s[] = {
+        SCRIPT(ASK_LOOK, LOOK("1", DATA("Hi")) "</Properties>"),
+        SCRIPT(ASK_MIME,
+               LOOK("4", "<base:Truncated>1</base:Truncated>" DATA("the M"))
+               "</Properties>"),
+        SCRIPT(ASK_LOOK, LOOK("1", DATA("Hi")) "</Properties>"),
+        {0}};
+    struct kept k = look(s, false);
+
+    CHECK_INT(k.status, 1);
+    CHECK(!k.truncated);
+    CHECK(strstr(k.text, "X-Sealpost-Withheld: text\r\n"));
+    CHECK(strstr(k.text, "was cut by the server"));
+}
+
+/* A server that gives MIME to whom asked for text: only S/MIME counts. */
+static void
+look_mime(void)
+{
+    static const struct {
+        const char *type;
+        int status;
+    } rows[] = {
+        {"application/pkcs7-mime; smime-type=enveloped-data", 1},
+        {"application/x-pkcs7-mime", 1},
+        {"multipart/signed; protocol=\"application/pkcs7-signature\"", 1},
+        {"multipart/signed; protocol=\"application/pgp-signature\"", 14},
+        {"multipart/mixed; boundary=x", 14},
+        {"text/plain", 14},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *xml = xasprintf(
+            XML(FETCH("1", "5", "5:1",
+                      LOOK("4", DATA("Content-Type: %s&#13;&#10;&#13;&#10;x"))
+                      "</Properties>")),
+            rows[i].type);
+        struct script s[] = {
+            {.cmd = "ItemOperations", .want = ASK_LOOK, .xml = xml}, {0}};
+        struct kept k;
+
+        test_row(rows[i].type);
+        k = look(s, false);
+        CHECK_INT(k.status, rows[i].status);
+        CHECK_INT(k.text[0] != 0, rows[i].status == 1);
+        free(xml);
+    }
+    test_row(NULL);
+}
+
 static const struct test_case cases[] = {
     TEST(parts),       TEST(parts_cut), TEST(parts_wipe), TEST(parts_bad),
-    TEST(inline_form), TEST(refused),
+    TEST(inline_form), TEST(refused),   TEST(look_fits),
+    TEST(look_withheld), TEST(look_cut), TEST(look_mime),
 };
 
 int

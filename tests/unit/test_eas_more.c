@@ -214,7 +214,7 @@ search(void)
          .xml = "<Search><Status>1</Status><Response><Store><Status>1</Status>"
                 "<Result/></Store></Response></Search>"},
         {0}};
-    struct eas_search_ask ask = {"5", "budget", 1767225600, -1, 0};
+    struct eas_search_ask ask = {"5", "budget", 1767225600, -1, 0, NULL};
     struct eas_search_answer a;
 
     begin(s, "14.1");
@@ -254,7 +254,8 @@ find(void)
          .xml = "<Find><Status>1</Status><Response><Status>3</Status>"
                 "</Response></Find>"},
         {0}};
-    struct eas_search_ask ask = {NULL, "plan", -1, -1, 100};
+    struct eas_search_ask ask = {NULL, "plan", -1, -1, 100,
+                                 "12345678-1234-1234-1234-123456789abc"};
     struct eas_search_answer a;
 
     begin(s, "16.1");

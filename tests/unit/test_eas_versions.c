@@ -195,7 +195,7 @@ go_validate(void)
 static struct op *
 go_search(void)
 {
-    struct eas_search_ask ask = {"5", "plan", -1, -1, 0};
+    struct eas_search_ask ask = {"5", "plan", -1, -1, 0, NULL};
 
     return eas_search(eas, &ask, &got.search, on_outcome_done, &o);
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "imap/append.h"
 #include "imap/command.h"
+#include "imap/compact.h"
 #include "imap/envelope.h"
 #include "imap/fetch.h"
 #include "imap/flags.h"
@@ -520,10 +521,56 @@ test_answers(void)
     }
 }
 
+/* ---- the numbering of a client that idles ---- */
+
+static void
+test_compact(void)
+{
+    enum { N = 5000 };
+    struct imap_entry *in = xcalloc(N + 2, sizeof *in);
+    struct imap_entry *out = xcalloc(N + 2, sizeof *out);
+    struct imap_compact *c;
+
+    for (unsigned i = 0; i < N + 2; i++)
+        in[i] = (struct imap_entry){
+            .id = i < 2000   ? 100000 - i
+                  : i < 4000 ? INT64_MAX - 1 - i
+                             : (int64_t)i * 3,
+            .uid = i < 3000 ? i + 1 : UINT32_MAX - 9000 + i * (i > 3500),
+            .flags = i % 997 ? STORE_SEEN : 0xffff,
+            .marks = i % 500 ? 0 : IMAP_WORDS,
+        };
+    for (unsigned i = 3001; i < N + 2; i++) /* rising, with a gap */
+        in[i].uid = UINT32_MAX - 9000 + i;
+    REQUIRE((c = imap_compact_new(in, N)) != NULL);
+    CHECK_INT(imap_compact_uid(c), in[N - 1].uid);
+    imap_compact_add(c, &in[N]);
+    imap_compact_add(c, &in[N + 1]);
+    CHECK_INT(imap_compact_uid(c), in[N + 1].uid);
+    imap_compact_unpack(c, out, N + 2);
+    for (unsigned i = 0; i < N + 2; i++)
+        if (!CHECK_INT(out[i].id, in[i].id) ||
+            !CHECK_INT(out[i].uid, in[i].uid) ||
+            !CHECK_INT(out[i].flags, in[i].flags) ||
+            !CHECK_INT(out[i].marks, in[i].marks))
+            break;
+    imap_compact_free(&c);
+    for (unsigned i = 0; i < N; i++) { /* nothing goes on as before */
+        in[i].id = (int64_t)i * i * 7919 * 7919;
+        in[i].uid = i * i;
+        in[i].flags = (uint16_t)(i * 31 % 127);
+    }
+    CHECK(!imap_compact_new(in, N));
+    CHECK(!imap_compact_new(in, 0));
+    free(in);
+    free(out);
+}
+
 static const struct test_case cases[] = {
     TEST(test_lines),       TEST(test_fetch_items), TEST(test_append_args),
     TEST(test_utf7),        TEST(test_names_quoted), TEST(test_globs),
     TEST(test_input),       TEST(test_input_limits), TEST(test_needle),
     TEST(test_envelope),    TEST(test_match),       TEST(test_answers),
+    TEST(test_compact),
 };
 TEST_MAIN(cases)

@@ -208,7 +208,6 @@ test_refused(void)
         {"allow", "account \"a\" { allow = {'127.0.0.1'} }", "not built yet",
          ""},
         {"tags", "subject_tags = yes", "is not built yet", "no"},
-        {"cache", "cache_size = 1G", "not built yet", ""},
         {"harvest", "harvest = ask", "is not built yet", ""},
         {"keyring", "secrets = keyring", "is not built yet", "file"},
         {"credential", "secrets = credential", "is not built yet", "file"},

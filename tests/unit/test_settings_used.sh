@@ -6,7 +6,7 @@
 set -u
 src=${srcdir:-.}/src
 waiting="
-cache_size vanished_keep append draft_wait junk_folder archive_folder
+vanished_keep append draft_wait junk_folder archive_folder
 "
 fields=$(awk '
     /^struct settings_account \{/ || /^struct settings \{/ { inside = 1; next }

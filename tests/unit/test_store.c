@@ -315,7 +315,9 @@ flags_both_ways(void)
     REQUIRE(store_message_update(s, id, &it, &e) == 0);
     store_message_get(s, id, a, &m, &e);
     CHECK_INT(m.flags, STORE_SEEN | STORE_FLAGGED | STORE_DELETED);
-    CHECK_STR(m.keywords, "$Phishing work");
+    CHECK_STR(m.keywords, "$Phishing red work");
+    REQUIRE(journal(s, f, a) == 2);
+    CHECK_STR(rows[1].keywords, "red work");
     REQUIRE(journal(s, f, a) == 2);
     REQUIRE(store_journal_sent(s, rows[0].id, &e) == 0);
     REQUIRE(store_journal_done(s, rows[0].id, NULL, &e) == 0);
@@ -328,6 +330,50 @@ flags_both_ways(void)
     REQUIRE(store_journal_refused(s, rows[1].id, "no", &e) == 0);
     store_message_get(s, id, a, &m, &e);
     CHECK_INT(m.flags & STORE_SEEN, STORE_SEEN);
+    store_close(&s);
+    arena_free(&a);
+}
+
+/* Each category is a difference of its own. */
+static void
+categories_on_both_sides(void)
+{
+    struct store *s = fresh(false);
+    struct arena *a = arena_new();
+    struct err e = {0};
+    struct store_flag_edit add = {STORE_FLAGS_ADD, 0, "mine"};
+    struct store_flag_edit del = {STORE_FLAGS_REMOVE, 0, "old"};
+    struct store_item it = item("a", 100, "a");
+    struct store_message m;
+    int64_t f, id;
+
+    REQUIRE(s);
+    f = folder(s, "5", "Inbox", 2);
+    list(s, f, "a", 100);
+    REQUIRE(store_message_number(s, f, &e) == 0);
+    id = id_of(s, f, "a");
+    it.categories = "old kept";
+    REQUIRE(store_message_update(s, id, &it, &e) == 0);
+    REQUIRE(store_message_edit_flags(s, id, &add, &e) == 0);
+    REQUIRE(store_message_edit_flags(s, id, &del, &e) == 0);
+    it.categories = "old theirs"; /* one came, another one went */
+    REQUIRE(store_message_update(s, id, &it, &e) == 0);
+    store_message_get(s, id, a, &m, &e);
+    CHECK_STR(m.keywords, "mine theirs");
+    REQUIRE(journal(s, f, a) == 1);
+    CHECK_STR(rows[0].keywords, "mine theirs");
+    /* sent, and what came of it is not known: the same once more */
+    REQUIRE(store_journal_sent(s, rows[0].id, &e) == 0);
+    it.categories = "mine theirs late";
+    REQUIRE(store_message_update(s, id, &it, &e) == 0);
+    store_message_get(s, id, a, &m, &e);
+    CHECK_STR(m.keywords, "late mine theirs");
+    /* a change of mind after that: the last word is ours */
+    add.op = STORE_FLAGS_REMOVE;
+    REQUIRE(store_message_edit_flags(s, id, &add, &e) == 0);
+    REQUIRE(store_message_update(s, id, &it, &e) == 0);
+    store_message_get(s, id, a, &m, &e);
+    CHECK_STR(m.keywords, "late theirs");
     store_close(&s);
     arena_free(&a);
 }
@@ -1167,6 +1213,7 @@ failures(void)
 
 static const struct test_case cases[] = {
     TEST(numbering),        TEST(staged), TEST(paths),
+    TEST(categories_on_both_sides),
     TEST(flags_both_ways),  TEST(flags_undone_late),
     TEST(moves),
     TEST(resets),           TEST(told_after_flush),

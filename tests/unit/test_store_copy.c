@@ -211,6 +211,8 @@ copy_then_delete(void)
     CHECK_INT(due(&w, w.inbox, STORE_FIELD_PLACE, &r), 1);
     CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
     CHECK_INT(store_journal_done(w.s, r.id, "x2", &w.e), 0);
+    /* the Sync of the target shows it */
+    CHECK_INT(store_message_confirm(w.s, r.message, &w.e), 0);
     VIEW(&w, "W1:x2");
     buf_truncate(&body, 0);
     CHECK_INT(store_body_read(w.s, c, &body, &w.e), 0);
@@ -340,6 +342,8 @@ gone_elsewhere(void)
     CHECK_INT(due(&w, w.inbox, STORE_FIELD_PLACE, &r), 1);
     CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
     CHECK_INT(store_journal_done(w.s, r.id, "x2", &w.e), 0);
+    /* the Sync of the target shows it */
+    CHECK_INT(store_message_confirm(w.s, r.message, &w.e), 0);
     VIEW(&w, "W1:x2");
     CHECK_INT(store_message_gone(w.s, c, &w.e), 0);
     VIEW(&w, "");
@@ -406,6 +410,7 @@ under_way(void)
     VIEW(&w, "T1:x");
     CHECK_INT(store_journal_done(w.s, flag.id, NULL, &w.e), 0);
     CHECK_INT(store_journal_done(w.s, place.id, "x2", &w.e), 0);
+    CHECK_INT(store_message_confirm(w.s, c, &w.e), 0);
     /* In Work now; wanted in the trash, and unread as the copy is. */
     VIEW(&w, "T1:x2");
     CHECK_INT(due(&w, w.work, STORE_FIELD_PLACE, &place), 1);
@@ -434,6 +439,8 @@ shown_first(void)
     CHECK_INT(store_body_write(w.s, other, SLICE("the bytes\r\n"), &w.e), 0);
     copy(&w, other, w.trash);
     CHECK_INT(store_journal_done(w.s, r.id, "x2", &w.e), 0);
+    /* the Sync of the target shows it */
+    CHECK_INT(store_message_confirm(w.s, r.message, &w.e), 0);
     VIEW(&w, "W1:x2 T1:-L");
     CHECK_INT(store_message_has_copies(w.s, w.mail, &w.e), 1);
     CHECK_INT(rows(&w), 0);
@@ -479,6 +486,8 @@ moved_on(void)
     CHECK_INT(r.folder, w.trash);
     CHECK_INT(store_journal_sent(w.s, r.id, &w.e), 0);
     CHECK_INT(store_journal_done(w.s, r.id, "x3", &w.e), 0);
+    /* the Sync of the target shows it */
+    CHECK_INT(store_message_confirm(w.s, r.message, &w.e), 0);
     VIEW(&w, "T1:x3");
     CHECK_INT(rows(&w), 0);
 
