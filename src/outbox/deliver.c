@@ -190,6 +190,19 @@ head_read(struct deliver *d, struct err *e)
     return 0;
 }
 
+/* Until SENDING is on the disk, the bytes that leave need not be: after a
+ * power cut the row may be there without them. They are made again. */
+static void
+make_again(struct deliver *d, const struct err *why)
+{
+    if (d->row.state != STORE_QUEUE_SEALED || *d->row.parent ||
+        (why->code != E_MISSING && why->code != E_CRYPTO))
+        return;
+    log_warn("outbox", "id=%s its sealed bytes are not whole, they are made "
+                       "again: %s", d->id, why->text);
+    d->stale = state_set(d, STORE_QUEUE_NEW, now_unix(), why->text) == 0;
+}
+
 /* Of a copy for a hidden recipient the first file is what leaves. */
 static enum flow_next
 deliver_open(void *self)
@@ -199,8 +212,10 @@ deliver_open(void *self)
 
     if (store_reader_open(d->ob->store, d->id, !*d->row.parent, &d->file,
                           &e) ||
-        head_read(d, &e))
+        head_read(d, &e)) {
+        make_again(d, &e);
         return flow_fail_err(&d->flow, &e);
+    }
     return FLOW_NEXT;
 }
 

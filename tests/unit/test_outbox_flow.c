@@ -347,6 +347,41 @@ server_away(void)
     CHECK_INT(w.looks, 0);
     close_account();
 }
+/* The row says sealed, and the bytes are not there: they are made again from
+ * what was accepted. */
+static void
+power_cut(void)
+{
+    static const struct script away[] = {
+        {.cmd = "SendMail", .status = 503, .headers = {"Retry-After: 300"}},
+        END};
+    static const struct script back[] = {OK, END};
+
+    for (int gone = 0; gone < 2; gone++) {
+        char *cmd;
+
+        account(gone ? "gone" : "empty", "sign = always\nencrypt = always\n");
+        eas_server_play(away);
+        submit("bob@example.test", "");
+        finish();
+        CHECK_INT(state_of(result.id), STORE_QUEUE_SEALED);
+        close_parts();
+        cmd = xasprintf("set -- $(find '%s' -name '%s.out') && [ $# = 1 ] && "
+                        "%s \"$1\"",
+                        w.dir, result.id, gone ? "rm" : "truncate -s 0");
+        CHECK_INT(system(cmd), 0);
+        free(cmd);
+        open_parts("sign = always\nencrypt = always\n");
+        eas_server_play(back);
+        outbox_start(w.ob);
+        until_state(result.id, STORE_QUEUE_SENT);
+        CHECK_INT(nsent, 2);
+        CHECK_STR(sent[1].client_id, sent[0].client_id);
+        CHECK(sent[1].len > 1000);
+        close_account();
+    }
+}
+
 
 /* The line broke after the server had acted: what is in Sent decides. */
 static void
@@ -993,6 +1028,7 @@ static const struct test_case cases[] = {
     TEST(from_of_others),
     TEST(refused_upstream),
     TEST(server_away),
+    TEST(power_cut),
     TEST(lost_reply),
     TEST(lost_request),
     TEST(claims),
