@@ -115,11 +115,13 @@ turns(int n)
         loop_turn(loop, false);
 }
 
-/* Until the number is reached, two seconds at most. */
+#define WAIT_MS 20000
+
+/* Until the number is reached; a busy machine has twenty seconds. */
 static bool
 turn_until(const int *n, int want)
 {
-    for (int i = 0; i < 10000 && *n < want; i++) {
+    for (int64_t end = now_ms() + WAIT_MS; *n < want && now_ms() < end;) {
         loop_turn(loop, false);
         if (*n < want)
             usleep(200);
@@ -130,7 +132,8 @@ turn_until(const int *n, int want)
 static bool
 turn_until_got(struct end *x, size_t want)
 {
-    for (int i = 0; i < 10000 && x->got.len < want; i++) {
+    for (int64_t end = now_ms() + WAIT_MS;
+         x->got.len < want && now_ms() < end;) {
         loop_turn(loop, false);
         if (x->got.len < want)
             usleep(200);
