@@ -5,6 +5,7 @@
  */
 #include "account/private.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +19,24 @@
 #include "store/store.h"
 
 /* This machine and this very directory: a copied state directory differs in
- * one of them, and two devices with one id destroy each other's keys. */
+ * one of them, and two devices with one id destroy each other's keys. A number
+ * of an inode is soon used again, so where the file system knows when the
+ * directory was made, that counts too. */
 static char *
 place_of(const char *dir)
 {
     struct buf id = BUF_INIT(200);
-    struct stat st;
+    struct statx st;
     char *place;
 
     if (file_read("/etc/machine-id", &id, NULL))
         buf_adds(&id, "none");
     memset(&st, 0, sizeof st);
-    (void)stat(dir, &st);
-    place = xasprintf("%.*s %llu", SLICE_FMT(slice_trim(buf_slice(&id))),
-                      (unsigned long long)st.st_ino);
+    (void)statx(AT_FDCWD, dir, 0, STATX_INO | STATX_BTIME, &st);
+    place = xasprintf("%.*s %llu %lld.%09u",
+                      SLICE_FMT(slice_trim(buf_slice(&id))),
+                      (unsigned long long)st.stx_ino,
+                      (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
     buf_clear(&id);
     return place;
 }

@@ -82,7 +82,7 @@ entry_value(const struct imap_entry *en, unsigned column)
     case 1:
         return en->uid;
     default:
-        return en->flags << 16 | en->marks;
+        return (int64_t)en->flags << 16 | en->marks;
     }
 }
 
