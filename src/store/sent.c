@@ -454,19 +454,23 @@ int
 store_sent_bind(struct store *s, int64_t folder, const struct store_item *it,
                 int64_t *entry, struct err *e)
 {
-    sqlite3_stmt *q = db_query(s->db, e,
-                               "SELECT q.id, q.body, q.entry,"
-                               " coalesce(m.id, 0) FROM submission q"
-                               " LEFT JOIN message m ON m.id = q.entry"
-                               " WHERE q.copy = ? AND q.copy <> ''"
-                               " AND q.bound = 0",
-                               "s", it->server_id);
-    int rc = q ? db_step(s->db, q, e) : -1;
+    const struct store_folder *f = store_folder_get(s, folder);
     struct store_item first = *it;
+    sqlite3_stmt *q;
     struct arena *a;
     const char *id;
     int64_t body, there;
+    int rc;
 
+    /* Ids mean something within their folder only. */
+    if (!f || f->role != STORE_ROLE_SENT)
+        return 0;
+    q = db_query(s->db, e,
+                 "SELECT q.id, q.body, q.entry, coalesce(m.id, 0)"
+                 " FROM submission q LEFT JOIN message m ON m.id = q.entry"
+                 " WHERE q.copy = ? AND q.copy <> '' AND q.bound = 0",
+                 "s", it->server_id);
+    rc = q ? db_step(s->db, q, e) : -1;
     if (rc != 1)
         return rc;
     a = arena_new();
